@@ -1,0 +1,1 @@
+"""Antiphon: speech and chat in your own AWS account."""
