@@ -1,0 +1,42 @@
+"""Who calls and under which request id, as every HTTP function needs them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from antiphon.platform.errors import Unauthorized
+from antiphon.platform.ids import new_id
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What the authorizer found. ``scopes``: empty for a signed-in person, who may do all that the role allows."""
+
+    user_id: str
+    tier: str
+    role: str = "user"
+    scopes: frozenset[str] = frozenset()
+
+
+def caller_of(event: Mapping[str, Any]) -> Caller:
+    """event: of API Gateway (REST). Raises Unauthorized where no authorizer let the request through."""
+    context = (event.get("requestContext") or {}).get("authorizer") or {}
+    if not context.get("user_id"):
+        raise Unauthorized
+    return Caller(context["user_id"], context.get("tier") or "free", context.get("role") or "user", frozenset((context.get("scopes") or "").split()))
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The caller's ``X-Request-Id`` where it is a plain token, else a new one."""
+    given = next((value for name, value in headers.items() if name.lower() == "x-request-id"), "")
+    return given if _REQUEST_ID.fullmatch(given) else new_id("req")
+
+
+def client_address(event: Mapping[str, Any]) -> str:
+    """As the gateway saw it; never from a header that a caller can write."""
+    return ((event.get("requestContext") or {}).get("identity") or {}).get("sourceIp") or "unknown"

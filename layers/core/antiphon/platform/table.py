@@ -1,0 +1,79 @@
+"""The one table, and how its rows are found. Every access is a key read or a query; nothing scans.
+
+| row          | pk                 | sk                        | gsi1pk           | gsi1sk          | ttl      | found by                                    |
+|--------------|--------------------|---------------------------|------------------|-----------------|----------|---------------------------------------------|
+| user         | user#<usr>         | profile                   |                  |                 |          | authorizer, login, intake                   |
+| email        | email#<sha256>     | user                      |                  |                 |          | register, login (one user per address)      |
+| session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
+| job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
+| media        | user#<usr>         | media#<med>               |                  |                 |          | get by id                                   |
+| chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
+| marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |
+| event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |
+| endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
+| delivery     | webhook#<whk>      | delivery#<dlv>            | due#delivery#<n> | due time        | 30 d     | log newest first, janitor                   |
+| delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
+| idempotency  | idem#<sha256>      | idem                      |                  |                 | 24 h     | repeat of a POST                            |
+| audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
+
+gsi1 is sparse: only rows that wait for a moment are in it. TTL deletes late, so readers compare the time themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+DUE_SHARDS = 4
+"""Partitions of each due index, so that a burst of jobs does not make one partition hot."""
+
+
+class DueIndex(GlobalSecondaryIndex["Row"]):
+    class Meta:
+        index_name = "gsi1"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
+
+
+class Row(Model):
+    """What all rows share. ``row`` names the kind, for the filter of the stream."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    row = UnicodeAttribute()
+    gsi1pk = UnicodeAttribute(null=True)
+    gsi1sk = UnicodeAttribute(null=True)
+    ttl = NumberAttribute(null=True)
+    due = DueIndex()
+
+
+R = TypeVar("R", bound=type[Row])
+
+
+class Table:
+    """The table as the adapters use it: row classes bound to its name, and transactions.
+
+    name: of the DynamoDB table; region: where it lies. The endpoint and credentials are botocore's business.
+    """
+
+    def __init__(self, name: str, region: str) -> None:
+        self.name = name
+        self.region = region
+        self._connection = Connection(region=region, max_retry_attempts=3, connect_timeout_seconds=3, read_timeout_seconds=10)
+
+    def bind(self, row: R) -> R:
+        """The row class for this very table: PynamoDB reads the name from a nested ``Meta``, which must not exist at import."""
+        meta: Any = type("Meta", (), {"table_name": self.name, "region": self.region, "max_retry_attempts": 3, "connect_timeout_seconds": 3, "read_timeout_seconds": 10})
+        bound: Any = type(row.__name__, (row,), {"Meta": meta})
+        return bound
+
+    def transaction(self) -> TransactWrite:
+        """All or nothing, at most 100 rows. botocore sends the same request token on its own retries, so a lost answer counts once."""
+        return TransactWrite(connection=self._connection)

@@ -1,0 +1,336 @@
+"""A speech job: what it is, and the only ways in which it may change.
+
+::
+
+    awaiting_upload ──arrive──► queued ──claim──► running ──finish──► succeeded
+          │                      ▲  ▲               │ │
+          │ expire               │  └──hand back────┘ ├──fail──► failed ──retry──► queued
+          ▼                      │                    │
+       expired                   └──── take over ─────┘    cancel: from any of the first three ──► canceled ──retry──► queued
+
+Each function takes a job and gives the ``Change`` that leads out of it: the job afterwards and, where others must hear of it, the event.
+A store writes both in one transaction, on condition that the row still is what the change began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from antiphon.platform.errors import Conflict, LeaseLost
+from antiphon.platform.ids import derived_id
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Kind(StrEnum):
+    TRANSCRIPTION = "transcription"
+    SPEECH = "speech"
+
+
+class Status(StrEnum):
+    AWAITING_UPLOAD = "awaiting_upload"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
+TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        Status.AWAITING_UPLOAD: frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED, Status.EXPIRED}),
+        Status.QUEUED: frozenset({Status.RUNNING, Status.FAILED, Status.CANCELED}),
+        Status.RUNNING: frozenset({Status.RUNNING, Status.QUEUED, Status.SUCCEEDED, Status.FAILED, Status.CANCELED}),
+        Status.SUCCEEDED: frozenset(),
+        Status.FAILED: frozenset({Status.QUEUED}),
+        Status.CANCELED: frozenset({Status.QUEUED}),
+        Status.EXPIRED: frozenset(),
+    }
+)
+UPLOAD_WINDOW = timedelta(hours=24)
+"""How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
+SWEEP_AFTER = timedelta(minutes=15)
+"""A queued job that nobody fetched for so long is looked at by the janitor."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The object that a job works on. ``version``: of S3, or None in a bucket without; ``sequencer``: orders the puts of one key."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+    sequencer: str = ""
+    size: int = 0
+    content_type: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """``code``: stable, for programs; ``detail``: a sentence for a person."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where to go on: ``position`` in seconds of the recording (transcription) or sentences done (speech); ``count``: segments or samples so far."""
+
+    position: float = 0.0
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error."""
+
+    id: str
+    kind: Kind
+    user_id: str
+    status: Status
+    created_at: datetime
+    version: int = 1
+    lane: str = "standard"
+    stage: str | None = None
+    progress: int = 0
+    attempts: int = 0
+    failures: int = 0
+    rounds: int = 0
+    options: Mapping[str, Any] = EMPTY
+    metadata: Mapping[str, Any] = EMPTY
+    source: Source | None = None
+    title: str | None = None
+    callback_url: str | None = None
+    request_id: str | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    due_at: datetime | None = None
+    lease_owner: str | None = None
+    lease_expires_at: datetime | None = None
+    message_id: str | None = None
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    engine: str | None = None
+    language: str | None = None
+    duration: float | None = None
+    timings: Mapping[str, int] = EMPTY
+    warnings: tuple[str, ...] = ()
+    error: Failure | None = None
+    result: Mapping[str, Any] = EMPTY
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    def leased(self, now: datetime) -> bool:
+        return self.status is Status.RUNNING and self.lease_expires_at is not None and self.lease_expires_at > now
+
+
+@dataclass(frozen=True)
+class Event:
+    """What others hear of a change. ``data`` is thin: ids, state, links. ``dispatch``: the job goes to its lane with this event."""
+
+    id: str
+    user_id: str
+    type: str
+    timestamp: datetime
+    data: Mapping[str, Any]
+    dispatch: bool = False
+    callback_url: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """before: None for a new job. The store refuses the change when the row is no longer ``before``."""
+
+    before: Job | None
+    after: Job
+    event: Event | None = None
+
+
+def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Event:
+    path = f"/v1/{'transcriptions' if job.kind is Kind.TRANSCRIPTION else 'speech'}/{job.id}"
+    links = {"self": path}
+    if job.kind is Kind.TRANSCRIPTION:
+        links["transcript"] = f"{path}/transcript"
+    data = {
+        "id": job.id,
+        "kind": job.kind.value,
+        "status": job.status.value,
+        "sequence": job.version,
+        "progress": job.progress,
+        "attempts": job.attempts,
+        "error": {"code": job.error.code, "detail": job.error.detail} if job.error else None,
+        "metadata": dict(job.metadata),
+        "links": links,
+    }
+    return Event(
+        id=derived_id("evt", now, job.id, str(job.version)),
+        user_id=job.user_id,
+        type=f"{job.kind.value}.{name}",
+        timestamp=now,
+        data=MappingProxyType(data),
+        dispatch=dispatch,
+        callback_url=job.callback_url,
+        request_id=job.request_id,
+    )
+
+
+def _move(job: Job, to: Status, **changes: Any) -> Job:
+    if to not in TRANSITIONS[job.status]:
+        raise Conflict(f"The job is {job.status.value}; it cannot become {to.value}.", code="job_state")
+    return replace(job, status=to, version=job.version + 1, **changes)
+
+
+_FREE: Mapping[str, Any] = MappingProxyType({"lease_owner": None, "lease_expires_at": None, "message_id": None})
+
+
+def create(job: Job, now: datetime) -> Change:
+    """A new job: queued when its source is there already, else waiting for the upload."""
+    if job.status is Status.QUEUED:
+        job = replace(job, queued_at=now, due_at=now + SWEEP_AFTER)
+        return Change(None, job, _event(job, "queued", now, dispatch=True))
+    return Change(None, replace(job, due_at=now + UPLOAD_WINDOW))
+
+
+def arrive(job: Job, source: Source, now: datetime) -> Change | None:
+    """The upload is there. None where that changes nothing: a repeat, an older put of the same key, or a job that has begun.
+
+    A newer put of the same key replaces the source while nobody works on it.
+    """
+    known = job.source.sequencer if job.source else ""
+    if job.status is Status.AWAITING_UPLOAD:
+        after = _move(job, Status.QUEUED, source=source, queued_at=now, due_at=now + SWEEP_AFTER)
+        return Change(job, after, _event(after, "queued", now, dispatch=True))
+    if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):
+        return Change(job, replace(job, source=source, version=job.version + 1))
+    return None
+
+
+def newer(sequencer: str, than: str) -> bool:
+    """S3's order of puts of one key: hexadecimal texts, the shorter padded with zeros on the right."""
+    width = max(len(sequencer), len(than))
+    return sequencer.ljust(width, "0") > than.ljust(width, "0")
+
+
+def reject(job: Job, failure: Failure, now: datetime) -> Change:
+    """The upload cannot be worked on; nothing was started."""
+    return fail(job, failure, now)
+
+
+def claim(job: Job, *, owner: str, message_id: str, lease: timedelta, now: datetime) -> Change:
+    """This worker has the job until the lease ends. Takes over a running job whose lease has ended. Raises Conflict for any other."""
+    if job.leased(now):
+        raise Conflict("Another worker has this job.", code="job_leased")
+    taken_over = job.status is Status.RUNNING
+    after = _move(
+        job,
+        Status.RUNNING,
+        attempts=job.attempts + 1,
+        lease_owner=owner,
+        lease_expires_at=now + lease,
+        message_id=message_id,
+        started_at=job.started_at or now,
+        due_at=None,
+        stage="starting",
+        timings=_timed(job.timings, queued_ms=now - (job.queued_at or now)) if not taken_over else job.timings,
+    )
+    return Change(job, after)
+
+
+def _timed(timings: Mapping[str, int], **spans: timedelta) -> Mapping[str, int]:
+    """The timings with these spans added, in whole milliseconds."""
+    added = {name: timings.get(name, 0) + max(0, round(span.total_seconds() * 1000)) for name, span in spans.items()}
+    return MappingProxyType({**timings, **added})
+
+
+def spent(job: Job, **spans: timedelta) -> Mapping[str, int]:
+    return _timed(job.timings, **spans)
+
+
+def held(job: Job | None, owner: str) -> Job:
+    """The job, if this worker still has it. Raises LeaseLost."""
+    if job is None or job.status is not Status.RUNNING or job.lease_owner != owner:
+        raise LeaseLost
+    return job
+
+
+def advance(job: Job, *, owner: str, lease: timedelta, now: datetime, announce: bool = True, **found: Any) -> Change:
+    """A chunk is done. found: checkpoint, progress, stage, language, duration, engine, timings, warnings, result. Progress never falls."""
+    held(job, owner)
+    found["progress"] = min(99, max(job.progress, found.get("progress", job.progress)))
+    after = _move(job, Status.RUNNING, lease_expires_at=now + lease, **found)
+    return Change(job, after, _event(after, "progress", now) if announce else None)
+
+
+def finish(job: Job, *, owner: str, now: datetime, **found: Any) -> Change:
+    held(job, owner)
+    after = _move(job, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
+    return Change(job, after, _event(after, "succeeded", now))
+
+
+def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None) -> Change:
+    """owner: of the worker that saw it fail; None where the job is given up from outside."""
+    if owner is not None:
+        held(job, owner)
+    after = _move(job, Status.FAILED, stage=None, finished_at=now, error=failure, due_at=None, failures=job.failures + 1, **_FREE)
+    return Change(job, after, _event(after, "failed", now))
+
+
+def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = None) -> Change:
+    """Back to the queue with its checkpoint: the worker drains (no failure) or met something that may pass. The message itself stays in the queue."""
+    held(job, owner)
+    after = _move(
+        job, Status.QUEUED, stage=None, queued_at=now, due_at=now + SWEEP_AFTER, failures=job.failures + (failure is not None), error=failure, **_FREE
+    )
+    return Change(job, after, _event(after, "queued", now))
+
+
+def cancel(job: Job, now: datetime) -> Change:
+    """Raises Conflict for a job that has ended. A worker that runs it loses the lease and stops within one chunk."""
+    if job.terminal:
+        raise Conflict(f"The job is {job.status.value} already; there is nothing to cancel.", code="job_ended")
+    after = _move(job, Status.CANCELED, stage=None, finished_at=now, due_at=None, **_FREE)
+    return Change(job, after, _event(after, "canceled", now))
+
+
+def expire(job: Job, now: datetime) -> Change:
+    after = _move(job, Status.EXPIRED, finished_at=now, due_at=None, error=Failure("upload_expired", "The recording was not uploaded in time; create a new job."))
+    return Change(job, after, _event(after, "failed", now))
+
+
+def retry(job: Job, now: datetime) -> Change:
+    """Again, from the last checkpoint. Raises Conflict unless the job failed or was canceled after its recording had arrived."""
+    if job.status not in (Status.FAILED, Status.CANCELED):
+        raise Conflict(f"The job is {job.status.value}; only a failed or canceled one can be retried.", code="job_not_retryable")
+    if job.source is None:
+        raise Conflict("The recording of this job never arrived; create a new job.", code="job_without_source")
+    after = _move(
+        job, Status.QUEUED, error=None, finished_at=None, queued_at=now, due_at=now + SWEEP_AFTER, rounds=job.rounds + 1, failures=0, warnings=()
+    )
+    return Change(job, after, _event(after, "queued", now, dispatch=True))
+
+
+def postpone(job: Job, until: datetime) -> Change:
+    """The janitor looked at a waiting job and found nothing to do."""
+    return Change(job, replace(job, due_at=until, version=job.version + 1))
+
+
+def dispatch_again(job: Job, now: datetime) -> Change:
+    """The message of a queued job was lost: announce it once more."""
+    after = _move_in_place(job, due_at=now + SWEEP_AFTER)
+    return Change(job, after, _event(after, "queued", now, dispatch=True))
+
+
+def _move_in_place(job: Job, **changes: Any) -> Job:
+    return replace(job, version=job.version + 1, **changes)

@@ -1,0 +1,127 @@
+"""What the speech use cases need from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from antiphon.engines.ports import Segment, Word
+from antiphon.platform.pages import Page
+from antiphon.speech.model import Change, Job, Kind
+
+
+class Stale(Exception):
+    """The row is no longer what the change began with: read again and decide again. Never reaches a user."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Segments of one finished chunk, ``first`` being the index of the first of them in the whole transcript."""
+
+    first: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A segment and its place in the transcript, counted from 0."""
+
+    index: int
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object while the job runs."""
+
+    index: int
+    text: str
+    start: float
+    end: float
+    words: tuple[Word, ...]
+    key: str | None = None
+
+
+class JobStore(Protocol):
+    def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
+        """One consistent read."""
+
+    def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
+        """Job, event and chunk or mark in one transaction. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists)."""
+
+    def renew(self, job: Job, lease_expires_at: datetime) -> None:
+        """Lengthen the lease of ``job.lease_owner``. Raises LeaseLost."""
+
+    def list(self, user_id: str, kind: Kind, *, limit: int, position: str | None = None, filters: Mapping[str, str] | None = None) -> Page[Job]:
+        """Newest first. filters: ``status``, ``language``."""
+
+    def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
+        """Segments with an index above ``after``, in order, read page by page as they are taken."""
+
+    def marks(self, job_id: str) -> Iterator[Mark]: ...
+
+    def due(self, now: datetime, limit: int = 100) -> Iterable[Job]:
+        """Jobs whose ``due_at`` has passed."""
+
+    def delete(self, job: Job) -> int:
+        """Remove chunks, marks and at last the job itself; gives the number of rows. Safe to repeat."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as the bucket knows it."""
+
+    size: int
+    version: str | None
+    content_type: str | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Where and how a client puts a file: an HTML-form POST that the bucket itself limits in key, type and size."""
+
+    url: str
+    fields: Mapping[str, str]
+    expires_at: datetime
+
+
+class Objects(Protocol):
+    """Buckets. Keys never hold anything a user typed."""
+
+    def presign_post(self, bucket: str, key: str, *, content_type: str, max_size: int) -> Upload: ...
+
+    def presign_get(self, bucket: str, key: str, *, filename: str, content_type: str) -> str: ...
+
+    def head(self, bucket: str, key: str, version: str | None = None) -> Stored | None: ...
+
+    def read(self, bucket: str, key: str, *, first: int | None = None, version: str | None = None) -> bytes:
+        """The first bytes, or all. Raises NotFound."""
+
+    def download(self, bucket: str, key: str, path: str, *, version: str | None = None) -> None:
+        """Raises NotFound."""
+
+    def put(self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None) -> None: ...
+
+    def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None: ...
+
+    def move(self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
+        """Copy, then delete. Safe to repeat."""
+
+    def delete_prefix(self, bucket: str, prefix: str) -> tuple[int, int]:
+        """All objects under the prefix with all their versions: (objects, versions). Safe to repeat."""
+
+
+class Users(Protocol):
+    def tier_of(self, user_id: str) -> str | None:
+        """None where there is no such (active) user."""
+
+    def defaults_of(self, user_id: str) -> Mapping[str, Any]:
+        """The user's preferences for new jobs."""
+
+
+class Lanes(Protocol):
+    def send(self, kind: Kind, lane: str, messages: Sequence[Mapping[str, str]]) -> None:
+        """Put jobs on their lane, the user being the message group."""
