@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Any
 
 from antiphon.platform.errors import Conflict, LeaseLost
+from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -136,20 +137,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Event:
-    """What others hear of a change. ``data`` is thin: ids, state, links. ``dispatch``: the job goes to its lane with this event."""
-
-    id: str
-    user_id: str
-    type: str
-    timestamp: datetime
-    data: Mapping[str, Any]
-    dispatch: bool = False
-    callback_url: str | None = None
-    request_id: str | None = None
-
-
-@dataclass(frozen=True)
 class Change:
     """before: None for a new job. The store refuses the change when the row is no longer ``before``."""
 
@@ -180,7 +167,7 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
         type=f"{job.kind.value}.{name}",
         timestamp=now,
         data=MappingProxyType(data),
-        dispatch=dispatch,
+        dispatch=Dispatch(job.kind.value, job.lane, job.id) if dispatch else None,
         callback_url=job.callback_url,
         request_id=job.request_id,
     )

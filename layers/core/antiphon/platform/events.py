@@ -1,0 +1,31 @@
+"""What others hear of a change: one event per state change, written in the same transaction as the change (the outbox)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """The work that goes to a queue with this event: ``kind`` and ``lane`` name the queue, the message holds the ids."""
+
+    kind: str
+    lane: str
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """``data`` is thin: ids, state, links, below 20 KB; never text of a user, never a presigned address."""
+
+    id: str
+    user_id: str
+    type: str
+    timestamp: datetime
+    data: Mapping[str, Any]
+    dispatch: Dispatch | None = None
+    callback_url: str | None = None
+    request_id: str | None = None
