@@ -1,0 +1,44 @@
+# Every target sets up what it needs by itself; nothing happens when nothing changed.
+
+export PYTHONPATH := $(CURDIR)/layers/core
+SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setup.py
+PYTHON_HERE = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test bench lint format lock clean setup-run setup-dev setup-tests
+
+help:  ## What can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: setup-run  ## Start everything on this machine and keep it running until Ctrl-C (ANTIPHON_PORT, ANTIPHON_HOME)
+	@exec $(PYTHON_HERE) -m infra.local.supervisor
+
+demo: setup-run  ## Do the main job once on real audio, from the upload to the signed callback
+	@exec $(PYTHON_HERE) -m infra.local.demo
+
+test: setup-tests  ## All checks and tests
+	@exec $(PYTHON_HERE) -m infra.local.checks
+
+bench: setup-run  ## Measure what the README promises
+	@exec $(PYTHON_HERE) -m tests.load.bench
+
+lint: setup-dev  ## Style and dependency rules
+	@exec $(PYTHON_HERE) -m infra.local.checks lint
+
+format: setup-dev  ## Bring the code into the house style
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+lock:  ## Write all locks anew from their lists
+	$(SETUP) locks
+
+clean:  ## Remove what set-up, builds and tests wrote (state in .antiphon stays)
+	rm -rf .venv .venvs .build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+
+setup-dev:
+	$(SETUP) dev
+
+setup-run:
+	$(SETUP) dev emulator
+
+setup-tests:
+	$(SETUP) dev emulator sam $(if $(wildcard infra/local/install_engines.py),engines)
