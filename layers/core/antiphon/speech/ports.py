@@ -110,6 +110,9 @@ class Objects(Protocol):
     def move(self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
         """Copy, then delete. Safe to repeat."""
 
+    def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
+        """One object, or one version of it: (objects, versions). Safe to repeat."""
+
     def delete_prefix(self, bucket: str, prefix: str) -> tuple[int, int]:
         """All objects under the prefix with all their versions: (objects, versions). Safe to repeat."""
 

@@ -1,0 +1,19 @@
+"""Uploads, transcriptions, speech and voices, behind API Gateway."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from app import build
+from mangum import Mangum
+from wiring import wiring
+
+
+@cache
+def _adapter() -> Mangum:
+    return Mangum(build(wiring()), lifespan="off")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return _adapter()(event, context)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from shapes import NewSpeech
+from wiring import Wiring
+
+from antiphon.platform.cursors import decode_cursor, encode_cursor
+from antiphon.platform.errors import NotFound
+from antiphon.platform.request import Caller
+from antiphon.platform.web import caller, seed_of
+from antiphon.speech import model
+from antiphon.speech.model import Job, Kind, Status
+from antiphon.speech.retrying import change
+from antiphon.speech.submit import NewJob
+from antiphon.speech.view import job_view, mark_view
+
+Me = Annotated[Caller, Depends(caller)]
+Id = Annotated[str, Path(max_length=64)]
+KIND = Kind.SPEECH
+
+
+def speech_routes(wiring: Wiring) -> APIRouter:
+    routes = APIRouter(tags=["speech"])
+    results = wiring.settings.results_bucket
+
+    def find(me: Caller, job_id: str) -> Job:
+        job = wiring.jobs.get(me.user_id, KIND, job_id)
+        if job is None:
+            raise NotFound("There is no such speech.")
+        return job
+
+    def shown(job: Job) -> dict[str, Any]:
+        url = None
+        if job.status is Status.SUCCEEDED:
+            name = f"{job.title or 'speech'}.{job.result['extension']}"
+            url = wiring.objects.presign_get(results, job.result["key"], filename=name, content_type=job.result["content_type"])
+        return job_view(job, audio_url=url)
+
+    @routes.post("/speech", status_code=202)
+    def create(new: NewSpeech, request: Request, response: Response, me: Me) -> dict[str, Any]:
+        if new.callback_url:
+            wiring.guard.check_syntax(new.callback_url)
+        wanted = NewJob(
+            options={"voice": wiring.voices[0].id, **new.options()},
+            metadata=new.metadata,
+            title=new.title,
+            callback_url=new.callback_url,
+            media_id=new.media_id,
+            text=new.input,
+            request_id=request.state.request_id,
+        )
+        job = wiring.submit.speech(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/speech/{job.id}"
+        return shown(job)
+
+    @routes.get("/speech")
+    def listed(
+        me: Me,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+        status: Status | None = None,
+    ) -> dict[str, Any]:
+        filters = {"status": status.value} if status else {}
+        scope = (me.user_id, "speech", *filters.values())
+        page = wiring.jobs.list(me.user_id, KIND, limit=limit, position=decode_cursor(cursor, *scope), filters=filters)
+        return {"data": [job_view(j) for j in page.items], "next_cursor": page.position and encode_cursor(page.position, *scope)}
+
+    @routes.get("/speech/{job_id}")
+    def one(job_id: Id, me: Me) -> dict[str, Any]:
+        return shown(find(me, job_id))
+
+    @routes.get("/speech/{job_id}/marks")
+    def marks(job_id: Id, me: Me) -> dict[str, Any]:
+        """Sentence and word times; while the job runs also where each finished sentence can be heard."""
+        job = find(me, job_id)
+
+        def playable(key: str | None, index: int) -> str | None:
+            if key is None or job.terminal:
+                return None
+            return wiring.objects.presign_get(results, key, filename=f"{index:05d}.wav", content_type="audio/wav")
+
+        return {"id": job.id, "data": [mark_view(m, playable(m.key, m.index)) for m in wiring.jobs.marks(job.id)]}
+
+    @routes.post("/speech/{job_id}/cancel")
+    def cancel(job_id: Id, me: Me) -> dict[str, Any]:
+        return shown(change(wiring.jobs, me.user_id, KIND, job_id, lambda job: model.cancel(job, wiring.clock())))
+
+    @routes.post("/speech/{job_id}/retry")
+    def retry(job_id: Id, me: Me) -> dict[str, Any]:
+        return shown(change(wiring.jobs, me.user_id, KIND, job_id, lambda job: model.retry(job, wiring.clock())))
+
+    @routes.delete("/speech/{job_id}")
+    def delete(job_id: Id, me: Me) -> dict[str, Any]:
+        receipt = wiring.remove(me.user_id, KIND, job_id)
+        return {"id": receipt.id, "deleted": True, "rows": receipt.rows, "objects": receipt.objects, "versions": receipt.versions}
+
+    @routes.get("/voices")
+    def voices(me: Me) -> dict[str, Any]:
+        found = [
+            {"id": v.id, "name": v.name, "language": v.language, "gender": v.gender, "engine": v.engine, "quality": v.quality} for v in wiring.voices
+        ]
+        return {"data": found, "next_cursor": None}
+
+    return routes

@@ -1,0 +1,75 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from aws_lambda_powertools import Logger
+
+from antiphon.engines.voices import catalogue
+from antiphon.media.items_dynamo import DynamoMediaStore
+from antiphon.platform.clock import system_clock
+from antiphon.platform.idempotency import Idempotency
+from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
+from antiphon.platform.table import Table
+from antiphon.platform.telemetry import make_logger
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.ports import JobStore, Objects
+from antiphon.speech.remove import Remove
+from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.submit import Submit
+from antiphon.webhooks.guard import Guard
+
+
+@dataclass(frozen=True)
+class Settings:
+    table: str
+    region: str
+    uploads_bucket: str
+    results_bucket: str
+    synthesizer: str
+    allow_local_callbacks: bool
+    log_level: str
+
+    @classmethod
+    def read(cls) -> Settings:
+        env = os.environ
+        return cls(
+            table=env["TABLE_NAME"],
+            region=env["AWS_REGION"],
+            uploads_bucket=env["UPLOADS_BUCKET"],
+            results_bucket=env["RESULTS_BUCKET"],
+            synthesizer=env["SYNTHESIZER"],
+            allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
+            log_level=env.get("LOG_LEVEL", "INFO"),
+        )
+
+
+class Wiring:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.logger: Logger = make_logger("speech", settings.log_level)
+        self.clock = system_clock
+        table = Table(settings.table, settings.region)
+        self.jobs: JobStore = DynamoJobStore(table)
+        self.objects: Objects = S3Objects(s3_client(settings.region), self.clock)
+        self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
+        self.submit = Submit(
+            jobs=self.jobs, media=DynamoMediaStore(table), objects=self.objects, uploads_bucket=settings.uploads_bucket, clock=self.clock
+        )
+        self.remove = Remove(
+            jobs=self.jobs,
+            objects=self.objects,
+            uploads_bucket=settings.uploads_bucket,
+            results_bucket=settings.results_bucket,
+            clock=self.clock,
+        )
+        self.guard = Guard(allow_local=settings.allow_local_callbacks)
+        self.voices = catalogue(settings.synthesizer)
+
+
+@cache
+def wiring() -> Wiring:
+    return Wiring(Settings.read())

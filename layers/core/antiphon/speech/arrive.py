@@ -1,0 +1,203 @@
+"""An object arrived: find or make its job, once, however often and in whatever order S3 says so."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from antiphon.identity.tiers import limits_of
+from antiphon.media.items import Media, MediaStore, arrived, rejected
+from antiphon.media.sniff import sniff
+from antiphon.platform.audit import AuditLog, Entry
+from antiphon.platform.clock import Clock, from_rfc3339
+from antiphon.platform.errors import Invalid, NotFound
+from antiphon.platform.ids import derived_id, is_id
+from antiphon.speech import model
+from antiphon.speech.dropped import options_of
+from antiphon.speech.model import Failure, Job, Kind, Source, Status
+from antiphon.speech.ports import JobStore, Objects, Stale, Stored, Users
+from antiphon.speech.retrying import change
+
+SNIFFED = 65_536
+"""Bytes that are looked at to tell what a file is."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One put, from an S3 notification, the key decoded. ``at``: when S3 took it."""
+
+    bucket: str
+    key: str
+    at: datetime
+    sequencer: str
+    version: str | None = None
+
+
+def arrival_of(record: Mapping[str, Any]) -> Arrival:
+    """record: one of ``Records`` of an S3 notification, versions 2.0 to 2.9; unknown fields are ignored. Raises KeyError for anything else."""
+    found = record["s3"]["object"]
+    return Arrival(
+        bucket=record["s3"]["bucket"]["name"],
+        key=unquote_plus(found["key"]),
+        at=from_rfc3339(record["eventTime"]),
+        sequencer=found.get("sequencer", ""),
+        version=found.get("versionId"),
+    )
+
+
+class Arrive:
+    def __init__(self, *, jobs: JobStore, media: MediaStore, objects: Objects, users: Users, audit: AuditLog, clock: Clock) -> None:
+        self._jobs = jobs
+        self._media = media
+        self._objects = objects
+        self._users = users
+        self._audit = audit
+        self._clock = clock
+
+    def __call__(self, arrival: Arrival) -> str:
+        """Gives what was done, for the log: queued, ready, rejected, stray, gone or unchanged."""
+        stored = self._objects.head(arrival.bucket, arrival.key, arrival.version)
+        if stored is None:
+            return "gone"
+        match arrival.key.split("/", 2):
+            case ["uploads", user, thing] if is_id(thing, "job"):
+                return self._job(arrival, stored, user, thing)
+            case ["uploads", user, thing] if is_id(thing, "med"):
+                return self._item(arrival, stored, user, thing)
+            case ["inbox", user, name] if is_id(user, "usr") and name:
+                return self._dropped(arrival, stored, user, name)
+        return self._stray(arrival, "no_such_place")
+
+    def _job(self, arrival: Arrival, stored: Stored, user: str, job_id: str) -> str:
+        known = self._jobs.get(user, Kind.TRANSCRIPTION, job_id)
+        if known is None:
+            return self._stray(arrival, "no_such_job")
+        if known.terminal and known.source is None:
+            return self._reject(arrival, job_id, user, known.error.code if known.error else f"job_{known.status.value}")
+        wrong = self._wrong(arrival, stored, media=True)
+        wanted = known.options.get("upload") or {}
+        source = self._source(arrival, stored, wanted.get("filename"))
+        before = known.version
+
+        def decide(job: Job) -> model.Change | None:
+            if wrong:
+                waiting = job.status is Status.AWAITING_UPLOAD
+                return model.reject(job, wrong, self._clock()) if waiting else None
+            return model.arrive(job, source, self._clock())
+
+        after = change(self._jobs, user, Kind.TRANSCRIPTION, job_id, decide)
+        if wrong:
+            return self._reject(arrival, job_id, user, wrong.code) if after.source is None else "unchanged"
+        return "queued" if after.version != before else "unchanged"
+
+    def _item(self, arrival: Arrival, stored: Stored, user: str, media_id: str) -> str:
+        media = self._media.get(user, media_id)
+        if media is None:
+            return self._stray(arrival, "no_such_media")
+        if media.source is not None:
+            return "unchanged"
+        wrong = self._wrong(arrival, stored, media=media.purpose == "transcription")
+        if wrong:
+            self._media.settle(rejected(media, wrong))
+            return self._reject(arrival, media_id, user, wrong.code)
+        self._media.settle(arrived(media, self._source(arrival, stored, media.filename), stored.content_type))
+        return "ready"
+
+    def _dropped(self, arrival: Arrival, stored: Stored, user: str, name: str) -> str:
+        tier = self._users.tier_of(user)
+        if tier is None:
+            return self._stray(arrival, "no_such_user")
+        sniffed = sniff(self._head(arrival))
+        kind = Kind.SPEECH if sniffed.kind == "text" else Kind.TRANSCRIPTION
+        now = self._clock()
+        # S3 gives the same time and sequencer with each repeat of one put, and others for the next put of the same name.
+        job_id = derived_id("job", arrival.at, arrival.bucket, arrival.key, arrival.sequencer, arrival.version or "")
+        wrong = self._unusable(sniffed.kind, stored.size)
+        if stored.size > limits_of(tier).upload_bytes:
+            wrong = Failure("upload_too_large", f"The file has {stored.size:,} bytes; a {tier} account may send {limits_of(tier).upload_bytes:,}.")
+        options: dict[str, Any] = {}
+        try:
+            options = options_of(kind, stored.metadata, self._users.defaults_of(user).get(kind.value, {}))
+        except Invalid as error:
+            wrong = wrong or Failure(error.code, error.detail)
+        filename = clean_filename(name.rsplit("/", 1)[-1])
+        job = Job(
+            id=job_id,
+            kind=kind,
+            user_id=user,
+            status=Status.AWAITING_UPLOAD if wrong else Status.QUEUED,
+            created_at=now,
+            lane=limits_of(tier).lane,
+            options=options,
+            source=None if wrong else self._source(arrival, stored, filename),
+            title=filename,
+        )
+        outcome = "queued"
+        try:
+            self._jobs.apply(model.create(job, now))
+        except Stale:
+            outcome = "unchanged"
+        if wrong is None:
+            return outcome
+        reason = wrong
+
+        def decide(waiting: Job) -> model.Change | None:
+            return model.reject(waiting, reason, self._clock()) if waiting.status is Status.AWAITING_UPLOAD else None
+
+        change(self._jobs, user, kind, job_id, decide)
+        return self._reject(arrival, job_id, user, reason.code)
+
+    def _wrong(self, arrival: Arrival, stored: Stored, *, media: bool) -> Failure | None:
+        if not media:
+            return None if stored.size else Failure("empty_file", "The file is empty.")
+        return self._unusable(sniff(self._head(arrival)).kind, stored.size, text=False)
+
+    @staticmethod
+    def _unusable(kind: str, size: int, *, text: bool = True) -> Failure | None:
+        if size == 0:
+            return Failure("empty_media", "The file is empty.")
+        if kind == "other" or (kind == "text" and not text):
+            return Failure("unsupported_media", "The file is neither audio nor video, whatever its name says.")
+        return None
+
+    def _head(self, arrival: Arrival) -> bytes:
+        try:
+            return self._objects.read(arrival.bucket, arrival.key, first=SNIFFED, version=arrival.version)
+        except NotFound:  # deleted a moment after it was seen: as good as empty
+            return b""
+
+    @staticmethod
+    def _source(arrival: Arrival, stored: Stored, filename: str | None) -> Source:
+        return Source(
+            bucket=arrival.bucket,
+            key=arrival.key,
+            version=arrival.version or stored.version,
+            sequencer=arrival.sequencer,
+            size=stored.size,
+            content_type=stored.content_type,
+            filename=filename,
+        )
+
+    def _reject(self, arrival: Arrival, thing: str, user: str, code: str) -> str:
+        self._objects.move(arrival.bucket, arrival.key, f"rejected/{user}/{thing}", version=arrival.version, metadata={"reason": code})
+        return "rejected"
+
+    def _stray(self, arrival: Arrival, code: str) -> str:
+        """Nothing knows this object: nobody is told, it is kept apart for a day, and the audit log has it."""
+        target = derived_id("req", arrival.at, arrival.bucket, arrival.key, arrival.sequencer)
+        self._audit.append(Entry("-", "intake", "object.stray", arrival.key[:500], code, arrival.at))
+        self._objects.move(arrival.bucket, arrival.key, f"rejected/stray/{target}", version=arrival.version, metadata={"reason": code})
+        return "stray"
+
+
+def clean_filename(name: str) -> str:
+    """A name to show, never to use as a path: NFC, without control and direction characters, at most 255 characters."""
+    kept = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    return kept.strip()[:255] or "unnamed"
+
+
+__all__ = ["Arrival", "Arrive", "Media", "arrival_of", "clean_filename"]

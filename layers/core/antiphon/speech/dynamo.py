@@ -1,0 +1,255 @@
+"""Jobs, their segments and marks in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import TransactWriteError, UpdateError
+
+from antiphon.engines.ports import Segment, Word
+from antiphon.platform.clock import from_rfc3339, rfc3339
+from antiphon.platform.errors import LeaseLost
+from antiphon.platform.outbox import EventRow, event_row
+from antiphon.platform.pages import Page
+from antiphon.platform.table import DUE_SHARDS, Row, Table
+from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
+from antiphon.speech.ports import Chunk, Mark, Numbered, Stale
+
+_LOST_RACE = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+_TRANSIENT = frozenset({"TransactionConflictException"})
+
+
+class JobRow(Row):
+    kind = UnicodeAttribute()
+    status = UnicodeAttribute()
+    version = NumberAttribute()
+    created_at = UnicodeAttribute()
+    lane = UnicodeAttribute()
+    stage = UnicodeAttribute(null=True)
+    progress = NumberAttribute()
+    attempts = NumberAttribute()
+    failures = NumberAttribute()
+    rounds = NumberAttribute()
+    options = JSONAttribute()
+    meta = JSONAttribute()
+    source = JSONAttribute(null=True)
+    title = UnicodeAttribute(null=True)
+    callback_url = UnicodeAttribute(null=True)
+    request_id = UnicodeAttribute(null=True)
+    queued_at = UnicodeAttribute(null=True)
+    started_at = UnicodeAttribute(null=True)
+    finished_at = UnicodeAttribute(null=True)
+    lease_owner = UnicodeAttribute(null=True)
+    lease_expires_at = UnicodeAttribute(null=True)
+    message_id = UnicodeAttribute(null=True)
+    checkpoint = JSONAttribute()
+    engine = UnicodeAttribute(null=True)
+    language = UnicodeAttribute(null=True)
+    duration = NumberAttribute(null=True)
+    timings = JSONAttribute()
+    warnings = JSONAttribute()
+    error = JSONAttribute(null=True)
+    result = JSONAttribute()
+
+
+class ChunkRow(Row):
+    first = NumberAttribute()
+    segments = JSONAttribute()
+
+
+class MarkRow(Row):
+    mark = JSONAttribute()
+
+
+_TEXTS = ("stage", "title", "callback_url", "request_id", "lease_owner", "message_id", "engine", "language")
+_COUNTS = ("version", "progress", "attempts", "failures", "rounds")
+_TIMES = ("queued_at", "started_at", "finished_at", "lease_expires_at")
+
+
+def _sk(kind: Kind, job_id: str) -> str:
+    return f"job#{kind.value}#{job_id}"
+
+
+def _shard(job_id: str) -> int:
+    return sum(job_id.encode()) % DUE_SHARDS
+
+
+def _row_of(rows: type[JobRow], job: Job) -> JobRow:
+    values: dict[str, Any] = {name: getattr(job, name) for name in (*_TEXTS, *_COUNTS)}
+    values |= {name: (moment := getattr(job, name)) and rfc3339(moment) for name in _TIMES}
+    if job.due_at:
+        values |= {"gsi1pk": f"due#job#{_shard(job.id)}", "gsi1sk": rfc3339(job.due_at)}
+    return rows(
+        f"user#{job.user_id}",
+        _sk(job.kind, job.id),
+        row="job",
+        kind=job.kind.value,
+        status=job.status.value,
+        created_at=rfc3339(job.created_at),
+        lane=job.lane,
+        options=dict(job.options),
+        meta=dict(job.metadata),
+        source=asdict(job.source) if job.source else None,
+        checkpoint=asdict(job.checkpoint),
+        duration=job.duration,
+        timings=dict(job.timings),
+        warnings=list(job.warnings),
+        error=asdict(job.error) if job.error else None,
+        result=dict(job.result),
+        **values,
+    )
+
+
+def _job_of(row: JobRow) -> Job:
+    values: dict[str, Any] = {name: getattr(row, name) for name in _TEXTS}
+    values |= {name: int(getattr(row, name)) for name in _COUNTS}
+    values |= {name: (text := getattr(row, name)) and from_rfc3339(text) for name in _TIMES}
+    return Job(
+        id=row.sk.rsplit("#", 1)[1],
+        kind=Kind(row.kind),
+        user_id=row.pk.removeprefix("user#"),
+        status=Status(row.status),
+        created_at=from_rfc3339(row.created_at),
+        lane=row.lane,
+        options=MappingProxyType(row.options),
+        metadata=MappingProxyType(row.meta),
+        source=Source(**row.source) if row.source else None,
+        due_at=from_rfc3339(row.gsi1sk) if row.gsi1sk else None,
+        checkpoint=Checkpoint(**row.checkpoint),
+        duration=None if row.duration is None else float(row.duration),
+        timings=MappingProxyType(row.timings),
+        warnings=tuple(row.warnings),
+        error=Failure(**row.error) if row.error else None,
+        result=MappingProxyType(row.result),
+        **values,
+    )
+
+
+def _segment_of(data: Mapping[str, Any]) -> Segment:
+    return Segment(**{**data, "words": tuple(Word(**w) for w in data["words"])})
+
+
+def _mark_of(data: Mapping[str, Any]) -> Mark:
+    return Mark(**{**data, "words": tuple(Word(**w) for w in data["words"])})
+
+
+class DynamoJobStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._jobs = table.bind(JobRow)
+        self._chunks = table.bind(ChunkRow)
+        self._marks = table.bind(MarkRow)
+        self._events = table.bind(EventRow)
+        self._rows = table.bind(Row)
+
+    def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
+        try:
+            return _job_of(self._jobs.get(f"user#{user_id}", _sk(kind, job_id), consistent_read=True))
+        except self._jobs.DoesNotExist:
+            return None
+
+    def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
+        before, after = change.before, change.after
+        jobs = self._jobs
+        condition: Any = jobs.pk.does_not_exist() if before is None else jobs.version == before.version
+        if before is not None and before.lease_owner != after.lease_owner and before.lease_expires_at:
+            condition &= jobs.lease_expires_at == rfc3339(before.lease_expires_at)
+        try:
+            with self._table.transaction() as transaction:
+                transaction.save(_row_of(jobs, after), condition=condition)
+                if change.event:
+                    transaction.save(event_row(self._events, change.event))
+                if chunk and chunk.segments:
+                    last = chunk.first + len(chunk.segments) - 1
+                    segments = [asdict(s) for s in chunk.segments]
+                    transaction.save(self._chunks(f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments))
+                if mark:
+                    transaction.save(self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark)))
+        except TransactWriteError as error:
+            if not _LOST_RACE.intersection(r.code for r in error.cancellation_reasons if r):
+                raise
+            # The answer to our own write may have been lost: then the row already is what we wanted.
+            if self.get(after.user_id, after.kind, after.id) != _as_stored(after):
+                raise Stale from error
+
+    def renew(self, job: Job, lease_expires_at: datetime) -> None:
+        jobs = self._jobs
+        row = jobs(f"user#{job.user_id}", _sk(job.kind, job.id))
+        held = (jobs.lease_owner == job.lease_owner) & (jobs.status == Status.RUNNING.value)
+        try:
+            row.update(actions=[jobs.lease_expires_at.set(rfc3339(lease_expires_at))], condition=held)
+        except UpdateError as error:
+            if error.cause_response_code == "ConditionalCheckFailedException":
+                raise LeaseLost from error
+            if error.cause_response_code in _TRANSIENT:  # our own commit is under way and lengthens the lease itself
+                return
+            raise
+
+    def list(
+        self, user_id: str, kind: Kind, *, limit: int, position: str | None = None, filters: Mapping[str, str] | None = None
+    ) -> Page[Job]:
+        jobs = self._jobs
+        wanted: Any = None
+        for name, value in (filters or {}).items():
+            same = getattr(jobs, name) == value
+            wanted = same if wanted is None else wanted & same
+        found = [
+            _job_of(row)
+            for row in jobs.query(
+                f"user#{user_id}",
+                jobs.sk.startswith(f"job#{kind.value}#"),
+                filter_condition=wanted,
+                scan_index_forward=False,
+                limit=limit + 1,
+                last_evaluated_key={"pk": {"S": f"user#{user_id}"}, "sk": {"S": _sk(kind, position)}} if position else None,
+            )
+        ]
+        return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+
+    def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
+        given = 0
+        condition = self._chunks.sk.between(f"seg#{after + 1:010d}", "seg#~")
+        for row in self._chunks.query(f"job#{job_id}", condition, consistent_read=True):
+            for place, data in enumerate(row.segments, start=int(row.first)):
+                if place <= after:
+                    continue
+                if limit is not None and given >= limit:
+                    return
+                given += 1
+                yield Numbered(place, _segment_of(data))
+
+    def marks(self, job_id: str) -> Iterator[Mark]:
+        for row in self._marks.query(f"job#{job_id}", self._marks.sk.startswith("mark#"), consistent_read=True):
+            yield _mark_of(row.mark)
+
+    def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
+        for shard in range(DUE_SHARDS):
+            index = self._jobs.due
+            for row in index.query(f"due#job#{shard}", index.gsi1sk <= rfc3339(now), limit=limit):
+                job = self.get(row.pk.removeprefix("user#"), *_kind_and_id(row.sk))
+                if job and job.due_at and job.due_at <= now:
+                    yield job
+
+    def delete(self, job: Job) -> int:
+        removed = 0
+        with self._rows.batch_write() as batch:
+            for row in self._rows.query(f"job#{job.id}", attributes_to_get=["pk", "sk", "row"]):
+                batch.delete(row)
+                removed += 1
+        self._jobs(f"user#{job.user_id}", _sk(job.kind, job.id)).delete()
+        return removed + 1
+
+
+def _kind_and_id(sk: str) -> tuple[Kind, str]:
+    _, kind, job_id = sk.split("#")
+    return Kind(kind), job_id
+
+
+def _as_stored(job: Job) -> Job:
+    """The job as it comes back: times to the millisecond, mappings and tuples as JSON gives them."""
+    return _job_of(_row_of(JobRow, job))

@@ -1,0 +1,147 @@
+"""Fakes of the ports, for tests: they pass the same contract suite as the real adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from antiphon.platform.errors import LeaseLost, NotFound
+from antiphon.platform.events import Event
+from antiphon.platform.pages import Page
+from antiphon.speech.model import Change, Job, Kind, Status
+from antiphon.speech.ports import Chunk, Mark, Numbered, Stale, Stored, Upload
+
+
+class MemoryJobStore:
+    """``events``: the outbox, in the order of the changes."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._chunks: dict[str, list[Numbered]] = {}
+        self._marks: dict[str, dict[int, Mark]] = {}
+        self._lock = threading.Lock()
+        self.events: list[Event] = []
+
+    def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
+        job = self._jobs.get(job_id)
+        return job if job and (job.user_id, job.kind) == (user_id, kind) else None
+
+    def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
+        with self._lock:
+            known, before, after = self._jobs.get(change.after.id), change.before, change.after
+            if known == after:
+                return
+            same = known is None if before is None else known is not None and known.version == before.version
+            if same and known and before and before.lease_owner != after.lease_owner:
+                same = known.lease_expires_at == before.lease_expires_at
+            if not same:
+                raise Stale
+            self._jobs[after.id] = after
+            if change.event:
+                self.events.append(change.event)
+            if chunk:
+                rows = self._chunks.setdefault(after.id, [])
+                rows.extend(Numbered(i, s) for i, s in enumerate(chunk.segments, start=chunk.first))
+            if mark:
+                self._marks.setdefault(after.id, {})[mark.index] = mark
+
+    def renew(self, job: Job, lease_expires_at: datetime) -> None:
+        with self._lock:
+            known = self._jobs.get(job.id)
+            if known is None or known.lease_owner != job.lease_owner or known.status is not Status.RUNNING:
+                raise LeaseLost
+            self._jobs[job.id] = replace(known, lease_expires_at=lease_expires_at)
+
+    def list(
+        self, user_id: str, kind: Kind, *, limit: int, position: str | None = None, filters: Mapping[str, str] | None = None
+    ) -> Page[Job]:
+        def wanted(job: Job) -> bool:
+            mine = job.user_id == user_id and job.kind is kind and (position is None or job.id < position)
+            return mine and all(str(getattr(job, name)) == value for name, value in (filters or {}).items())
+
+        found = sorted((j for j in self._jobs.values() if wanted(j)), key=lambda j: j.id, reverse=True)
+        return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+
+    def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
+        rows = [n for n in self._chunks.get(job_id, []) if n.index > after]
+        yield from sorted(rows, key=lambda n: n.index)[:limit]
+
+    def marks(self, job_id: str) -> Iterator[Mark]:
+        yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
+
+    def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
+        yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
+
+    def delete(self, job: Job) -> int:
+        rows = len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, []))
+        self._jobs.pop(job.id, None)
+        return rows + 1
+
+
+@dataclass(frozen=True)
+class MemoryObject:
+    body: bytes
+    content_type: str
+    version: str
+    metadata: Mapping[str, str]
+
+
+class MemoryObjects:
+    """Buckets as a dictionary, the newest version only; ``posts`` remembers what was presigned."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], MemoryObject] = {}
+        self.posts: list[dict[str, Any]] = []
+        self._puts = 0
+
+    def presign_post(self, bucket: str, key: str, *, content_type: str, max_size: int) -> Upload:
+        self.posts.append({"bucket": bucket, "key": key, "content_type": content_type, "max_size": max_size})
+        return Upload(f"https://{bucket}.invalid/", {"key": key, "Content-Type": content_type}, datetime.max.replace(tzinfo=UTC))
+
+    def presign_get(self, bucket: str, key: str, *, filename: str, content_type: str) -> str:
+        return f"https://{bucket}.invalid/{key}?filename={quote(filename)}"
+
+    def head(self, bucket: str, key: str, version: str | None = None) -> Stored | None:
+        found = self.objects.get((bucket, key))
+        if found is None or version not in (None, found.version):
+            return None
+        return Stored(len(found.body), found.version, found.content_type, dict(found.metadata))
+
+    def read(self, bucket: str, key: str, *, first: int | None = None, version: str | None = None) -> bytes:
+        if self.head(bucket, key, version) is None:
+            raise NotFound(f"The object {key} is not there any more.", code="object_missing")
+        return self.objects[bucket, key].body[:first]
+
+    def download(self, bucket: str, key: str, path: str, *, version: str | None = None) -> None:
+        Path(path).write_bytes(self.read(bucket, key, version=version))
+
+    def put(
+        self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        self._puts += 1
+        self.objects[bucket, key] = MemoryObject(body, content_type, str(self._puts), metadata or {})
+
+    def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
+        self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)
+
+    def move(self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
+        found = self.objects.pop((bucket, key), None)
+        if found and version in (None, found.version):
+            self.put(bucket, to, found.body, content_type=found.content_type, metadata=metadata or found.metadata)
+
+    def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
+        if self.head(bucket, key, version) is None:
+            return 0, 0
+        del self.objects[bucket, key]
+        return 1, 1
+
+    def delete_prefix(self, bucket: str, prefix: str) -> tuple[int, int]:
+        found = [key for key in self.objects if key[0] == bucket and key[1].startswith(prefix)]
+        for key in found:
+            del self.objects[key]
+        return len(found), len(found)

@@ -1,0 +1,57 @@
+"""What the janitor does for jobs: end what never arrived, and send again what was lost on its way to the lane."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Protocol
+
+from antiphon.platform.clock import Clock
+from antiphon.speech import model
+from antiphon.speech.model import SWEEP_AFTER, Change, Failure, Job, Kind, Status
+from antiphon.speech.ports import JobStore
+from antiphon.speech.retrying import change
+
+CRASHED = Failure("worker_crashed", "The worker stopped several times while it had this job. Try it once more, or send the recording in another format.")
+
+
+class LaneState(Protocol):
+    def is_idle(self, kind: Kind, lane: str) -> bool:
+        """No message waits or is being worked on."""
+
+
+class SweepJobs:
+    def __init__(self, *, jobs: JobStore, lanes: LaneState, clock: Clock) -> None:
+        self._jobs = jobs
+        self._lanes = lanes
+        self._clock = clock
+
+    def due(self) -> Counter[str]:
+        """Looks at every job whose moment has come; gives what was done how often."""
+        done: Counter[str] = Counter()
+        now = self._clock()
+        for found in self._jobs.due(now):
+            idle = found.status is Status.QUEUED and self._lanes.is_idle(found.kind, found.lane)
+
+            def decide(job: Job, idle: bool = idle) -> Change | None:
+                if job.due_at is None or job.due_at > now:
+                    return None
+                if job.status is Status.AWAITING_UPLOAD:
+                    return model.expire(job, now)
+                if job.status is Status.QUEUED and idle:
+                    return model.dispatch_again(job, now)
+                return model.postpone(job, now + SWEEP_AFTER) if job.status is Status.QUEUED else None
+
+            after = change(self._jobs, found.user_id, found.kind, found.id, decide)
+            done["expired" if after.status is Status.EXPIRED else "dispatched" if idle else "postponed"] += 1
+        return done
+
+    def dead(self, user_id: str, kind: Kind, job_id: str) -> bool:
+        """Its message was given up by the lane: the job failed, if nobody finished or took it since. Gives whether it was this that ended it."""
+        before = self._jobs.get(user_id, kind, job_id)
+        if before is None or before.terminal:
+            return False
+
+        def decide(job: Job) -> Change | None:
+            return None if job.terminal or job.leased(self._clock()) else model.fail(job, CRASHED, self._clock())
+
+        return change(self._jobs, user_id, kind, job_id, decide).error == CRASHED

@@ -1,0 +1,78 @@
+"""Jobs, segments and marks as the API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from antiphon.platform.clock import rfc3339
+from antiphon.speech.model import Job, Kind
+from antiphon.speech.ports import Mark, Numbered, Upload
+
+
+def _time(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
+
+
+def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = None) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "id": job.id,
+        "kind": job.kind.value,
+        "status": job.status.value,
+        "progress": job.progress,
+        "stage": job.stage,
+        "attempts": job.attempts,
+        "engine": job.engine,
+        "title": job.title,
+        "language": job.language,
+        "duration": job.duration,
+        "created_at": rfc3339(job.created_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "timings": dict(job.timings),
+        "warnings": list(job.warnings),
+        "error": {"code": job.error.code, "detail": job.error.detail} if job.error else None,
+        "metadata": dict(job.metadata),
+    }
+    if job.kind is Kind.TRANSCRIPTION:
+        view["upload"] = upload_view(upload) if upload else None
+    else:
+        view |= {
+            "voice": job.options.get("voice"),
+            "format": job.options.get("format"),
+            "speed": job.options.get("speed"),
+            "characters": job.options.get("characters") or job.result.get("characters"),
+            "audio_url": audio_url,
+            "marks_url": f"/v1/speech/{job.id}/marks",
+        }
+    return view
+
+
+def upload_view(upload: Upload) -> dict[str, Any]:
+    return {"method": "POST", "url": upload.url, "fields": dict(upload.fields), "expires_at": rfc3339(upload.expires_at)}
+
+
+def segment_view(numbered: Numbered) -> dict[str, Any]:
+    segment = numbered.segment
+    return {
+        "index": numbered.index,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "speaker": segment.speaker,
+        "confidence": segment.confidence,
+        "words": [asdict(word) for word in segment.words],
+    }
+
+
+def mark_view(mark: Mark, audio_url: str | None) -> Mapping[str, Any]:
+    return {
+        "index": mark.index,
+        "text": mark.text,
+        "start": mark.start,
+        "end": mark.end,
+        "words": [asdict(word) for word in mark.words],
+        "audio_url": audio_url,
+    }
