@@ -7,9 +7,10 @@ a variant sounds like it, ids without the ``+`` that mixes are made of.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from antiphon.engines.ports import Voice
-from antiphon.platform.errors import Field, Invalid
+from antiphon.platform.errors import EngineError, Field, Invalid
 
 _LANGUAGES = {
     "a": "en-US", "b": "en-GB", "e": "es-ES", "f": "fr-FR", "h": "hi-IN", "i": "it-IT", "j": "ja-JP", "p": "pt-BR", "z": "zh-CN",
@@ -96,6 +97,18 @@ def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
             raise _wrong(f"the weight of {found[1]} must be above 0 and at most 100")
     whole = sum(weights.values())
     return tuple((voice, weight / whole) for voice, weight in weights.items())
+
+
+def known_mix(text: str, known: Collection[str], engine: str) -> tuple[tuple[str, float], ...]:
+    """As ``parse_mix``, of voices that are ``known``. Raises EngineError (``unknown_voice``) for anything else."""
+    try:
+        mix = parse_mix(text)
+    except Invalid as error:
+        raise EngineError(error.detail, code="unknown_voice") from None
+    for voice, _ in mix:
+        if voice not in known:
+            raise EngineError(f"{engine} has no voice {voice!r}; GET /v1/voices lists those it has", code="unknown_voice")
+    return mix
 
 
 def nearest(voice: Voice, among: tuple[Voice, ...]) -> Voice:
