@@ -29,6 +29,6 @@ def take(record: SQSRecord) -> None:
 
 
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
-    # A processor per invocation: it keeps the failures of its batch. It re-raises when the whole batch failed, which SQS treats as such.
-    processor = BatchProcessor(event_type=EventType.SQS)
+    # A processor per invocation: it keeps the failures of its batch.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(event=event, record_handler=take, processor=processor, context=context)

@@ -1,0 +1,39 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from antiphon.platform.clock import system_clock
+from antiphon.platform.table import Table
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.lanes import SqsLanes
+from antiphon.speech.model import Kind
+from antiphon.speech.sweep import SweepJobs
+from antiphon.webhooks.dynamo import DynamoDeliveryStore
+from antiphon.webhooks.sqs import SqsDeliveryQueue
+from antiphon.webhooks.sweep import SweepDeliveries
+
+
+class Wiring:
+    def __init__(self) -> None:
+        import boto3
+
+        env = os.environ
+        region = env["AWS_REGION"]
+        table = Table(env["TABLE_NAME"], region)
+        sqs = boto3.client("sqs", region_name=region)
+        places = {(kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}" for kind in Kind for lane in ("standard", "priority")}
+        self.lanes = SqsLanes(
+            sqs,
+            queues={place: env[f"{name}_QUEUE_URL"] for place, name in places.items()},
+            dead_letters={place: env[f"{name}_DEAD_LETTERS_URL"] for place, name in places.items()},
+        )
+        self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
+        self.deliveries = SweepDeliveries(DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock)
+
+
+@cache
+def wiring() -> Wiring:
+    return Wiring()

@@ -1,0 +1,52 @@
+"""The lanes as the janitor and an operator see them: state, dead letters, redrive. Sending is the publisher's business, claiming the worker's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from antiphon.speech.model import Kind
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+else:
+    SQSClient = Any
+
+_DEPTH = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+LOOK = 30
+"""Seconds for which a dead letter is hidden while it is looked at."""
+
+
+@dataclass(frozen=True)
+class DeadJob:
+    user_id: str
+    kind: Kind
+    job_id: str
+
+
+class SqsLanes:
+    """queues, dead_letters: queue URLs by (kind, lane)."""
+
+    def __init__(self, client: SQSClient, *, queues: Mapping[tuple[Kind, str], str], dead_letters: Mapping[tuple[Kind, str], str]) -> None:
+        self._sqs = client
+        self._queues = queues
+        self._dead = dead_letters
+
+    def is_idle(self, kind: Kind, lane: str) -> bool:
+        depth = self._sqs.get_queue_attributes(QueueUrl=self._queues[kind, lane], AttributeNames=list(_DEPTH))["Attributes"]
+        return all(int(depth[name]) == 0 for name in _DEPTH)
+
+    def dead_jobs(self, most: int = 50) -> Iterator[DeadJob]:
+        """Looks at dead letters without taking them: they stay for an operator's redrive."""
+        for url in self._dead.values():
+            seen = 0
+            while seen < most:
+                answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=LOOK)
+                if not answer.get("Messages"):
+                    break
+                for message in answer["Messages"]:
+                    seen += 1
+                    body = json.loads(message["Body"])
+                    yield DeadJob(body["user_id"], Kind(body["kind"]), body["job_id"])
