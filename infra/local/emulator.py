@@ -1,0 +1,189 @@
+"""Start the local AWS: `.venvs/emulator/bin/python infra/local/emulator.py --state DIR --port N`.
+
+ministack with what it needs to stand for an account: loopback only, no other listener, IAM enforced, state that survives
+a kill (a consistent copy every two seconds), and stream records that survive with it. It reaches into ministack at a few
+private places, which is why the lock pins the exact version; tests/integration/local holds each of them.
+
+Environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are the account's root key. Everything else of the environment is
+visible to the functions, so the caller passes a small one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.local.snapshots import Snapshots
+
+ROOT = Path(__file__).resolve().parents[2]
+SAVE_EVERY_SECONDS = 2.0
+STREAMS = "antiphon-streams"
+
+
+def configure(state: Path, port: int, account: str, region: str, auth: bool) -> None:
+    """Set what ministack reads from the environment when it is imported."""
+    for folder in ("services", "objects", "tmp"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    os.environ.update(
+        BIND_HOST="127.0.0.1",
+        GATEWAY_PORT=str(port),
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        AUTH="true" if auth else "false",
+        PERSIST_STATE="1",
+        STATE_DIR=str(state / "services"),
+        S3_PERSIST="1",
+        S3_DATA_DIR=str(state / "objects"),
+        TMPDIR=str(state / "tmp"),
+        MINISTACK_ACCOUNT_ID=account,
+        MINISTACK_REGION=region,
+        AWS_DEFAULT_REGION=region,
+        # No container engine is ever asked, even where one is installed.
+        DOCKER_HOST=f"unix://{state}/no-docker.sock",
+    )
+
+
+def stream_state() -> dict[str, Any]:
+    """The stream records that some function has not read yet, and how far each function has read.
+
+    ministack keeps only the positions, which point into a list that is empty after a restart.
+    """
+    from ministack.services import dynamodb, lambda_svc
+
+    positions = dict(lambda_svc._dynamodb_stream_positions._data)
+    readers: dict[tuple[str, str, str], dict[str, int]] = {}
+    for (account, region, mapping), entry in lambda_svc._esms._data.items():
+        source = entry.get("EventSourceArn", "")
+        if ":dynamodb:" in source and (account, region, mapping) in positions:
+            table = source.split(":table/")[1].split("/")[0]
+            readers.setdefault((account, region, table), {})[mapping] = positions[account, region, mapping]
+    streams = []
+    for (account, region, table), read in readers.items():
+        trimmed = dynamodb._stream_trimmed._data.get((account, region, table), 0)
+        first = max(min(read.values()), trimmed)
+        records = dynamodb._stream_records._data.get((account, region, table), [])[first - trimmed :]
+        offsets = {mapping: max(position - first, 0) for mapping, position in read.items()}
+        streams.append({"scope": [account, region], "table": table, "records": list(records), "positions": offsets})
+    return {"streams": streams}
+
+
+def restore_streams(state: dict[str, Any] | None) -> None:
+    """Put back what `stream_state` gave; without it every function starts at the end of its (empty) stream."""
+    from ministack.services import dynamodb, lambda_svc
+
+    with lambda_svc._dynamodb_stream_positions_lock:
+        lambda_svc._dynamodb_stream_positions._data.clear()
+        for stream in (state or {}).get("streams", []):
+            account, region = stream["scope"]
+            dynamodb._stream_records._data[account, region, stream["table"]] = stream["records"]
+            for mapping, position in stream["positions"].items():
+                lambda_svc._dynamodb_stream_positions._data[account, region, mapping] = position
+
+
+def install_snapshots(state: Path) -> Snapshots:
+    """Replace ministack's own saving and loading by consistent generations; return them."""
+    import ministack.app as app
+    from ministack.core import persistence
+    from ministack.services import lambda_svc
+
+    from infra.local.snapshots import Snapshots
+
+    snapshots = Snapshots(state / "services", persistence._json_default, persistence._json_object_hook)
+
+    # Code goes with the generation that refers to it; ministack would delete the old one's before the new one is written.
+    lambda_svc._externalize_code_zip = lambda function, referenced: None
+    lambda_svc._prune_orphan_code_blobs = lambda referenced: None
+
+    load_services = app._load_persisted_state
+
+    def load_all() -> None:
+        load_services()
+        restore_streams(snapshots.load(STREAMS))
+
+    app.load_state = snapshots.load
+    app.save_all = lambda services: snapshots.save({**services, STREAMS: stream_state})
+    app._load_persisted_state = load_all
+    return snapshots
+
+
+def keep_attributes_of_nested_stacks() -> None:
+    """Give an unchanged resource of a nested stack its attributes back when the stack is updated.
+
+    ministack forgets them, so that every later `Fn::GetAtt` of that stack fails and with it the update.
+    """
+    from ministack.services.cloudformation import _stacks, provisioners
+
+    update = provisioners._update_resource
+
+    def update_resource(
+        kind: str,
+        physical_id: str,
+        old: dict,
+        new: dict,
+        stack: str,
+        logical_id: str | None = None,
+        attributes: dict | None = None,
+    ) -> tuple:
+        if attributes is None:
+            attributes = (_stacks.get(stack) or {}).get("_resources", {}).get(logical_id, {}).get("Attributes")
+        return update(kind, physical_id, old, new, stack, logical_id, attributes)
+
+    provisioners._update_resource = update_resource
+
+
+def save_for_ever(snapshots: Snapshots) -> None:
+    """Save every two seconds, less often when a copy takes long; a failure is said and tried again at the next turn."""
+    import ministack.app as app
+
+    pause = SAVE_EVERY_SECONDS
+    while True:
+        time.sleep(pause)
+        began = time.monotonic()
+        try:
+            snapshots.save({**app._build_persistence_save_dict(), STREAMS: stream_state})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may succeed and the state on disk is whole
+            print(f"state not saved: {error!r}", file=sys.stderr, flush=True)
+        pause = max(SAVE_EVERY_SECONDS, 4 * (time.monotonic() - began))
+
+
+def stop_with(parent: int) -> None:
+    """End gracefully when the process that started us is gone, so that a killed supervisor leaves nothing behind."""
+    import signal
+
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--state", type=Path, required=True, help="folder of everything it keeps")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--account", default="000000000000")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--no-auth", action="store_true", help="do not enforce IAM")
+    parser.add_argument("--parent", type=int, help="stop when this is no longer the parent process")
+    options = parser.parse_args()
+    sys.argv[1:] = []
+    # The folder of this file would come first and hide modules of the same names.
+    sys.path[0] = str(ROOT)
+    configure(options.state.resolve(), options.port, options.account, options.region, auth=not options.no_auth)
+
+    import ministack.app as app
+
+    keep_attributes_of_nested_stacks()
+    snapshots = install_snapshots(options.state.resolve())
+    threading.Thread(target=save_for_ever, args=(snapshots,), daemon=True, name="save").start()
+    if options.parent:
+        threading.Thread(target=stop_with, args=(options.parent,), daemon=True, name="parent").start()
+    app.main()
+
+
+if __name__ == "__main__":
+    main()
