@@ -20,7 +20,7 @@ from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
-from antiphon.webhooks.guard import Guard
+from antiphon.webhooks.guard import Policy
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Wiring:
             results_bucket=settings.results_bucket,
             clock=self.clock,
         )
-        self.guard = Guard(allow_local=settings.allow_local_callbacks)
+        self.callback_policy = Policy(local=settings.allow_local_callbacks)
         self.voices = catalogue(settings.synthesizer)
 
 

@@ -16,7 +16,7 @@ from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.errors import LeaseLost
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import DUE_SHARDS, Row, Table
+from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, Mark, Numbered, Stale
 
@@ -230,7 +230,7 @@ class DynamoJobStore:
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         for shard in range(DUE_SHARDS):
             index = self._jobs.due
-            for row in index.query(f"due#job#{shard}", index.gsi1sk <= rfc3339(now), limit=limit):
+            for row in index.query(f"due#job#{shard}", DueIndex.gsi1sk <= rfc3339(now), limit=limit):
                 job = self.get(row.pk.removeprefix("user#"), *_kind_and_id(row.sk))
                 if job and job.due_at and job.due_at <= now:
                     yield job

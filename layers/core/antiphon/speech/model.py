@@ -106,8 +106,8 @@ class Job:
     attempts: int = 0
     failures: int = 0
     rounds: int = 0
-    options: Mapping[str, Any] = EMPTY
-    metadata: Mapping[str, Any] = EMPTY
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     source: Source | None = None
     title: str | None = None
     callback_url: str | None = None
@@ -123,10 +123,10 @@ class Job:
     engine: str | None = None
     language: str | None = None
     duration: float | None = None
-    timings: Mapping[str, int] = EMPTY
+    timings: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
-    result: Mapping[str, Any] = EMPTY
+    result: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def terminal(self) -> bool:

@@ -1,0 +1,227 @@
+"""T-03: the fake and the real job store pass one suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from antiphon.engines.ports import Segment, Word
+from antiphon.platform.errors import LeaseLost
+from antiphon.speech import model
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.memory import MemoryJobStore
+from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
+from antiphon.speech.ports import Chunk, JobStore, Mark, Stale
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+USER = "usr_01"
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def store(request: pytest.FixtureRequest) -> JobStore:
+    if request.param == "memory":
+        return MemoryJobStore()
+    return DynamoJobStore(request.getfixturevalue("table"))
+
+
+def new(number: int = 1, **changes: object) -> Job:
+    source = Source("bucket", "uploads/x", "v1", "0A", 1234, "audio/mpeg", "Rede über Öl.mp3")
+    job = Job(f"job_{number:026d}", Kind.TRANSCRIPTION, USER, Status.QUEUED, NOW, source=source)
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+def queued(store: JobStore, number: int = 1, **changes: object) -> Job:
+    change = model.create(new(number, **changes), NOW)
+    store.apply(change)
+    return change.after
+
+
+def running(store: JobStore, owner: str = "w1") -> Job:
+    change = model.claim(queued(store), owner=owner, message_id="m1", lease=LEASE, now=NOW)
+    store.apply(change)
+    return change.after
+
+
+def said(*texts: str) -> tuple[Segment, ...]:
+    return tuple(Segment(i * 2.0, i * 2.0 + 1.5, t, (Word(t, i * 2.0, i * 2.0 + 1, 0.5),), 0.75) for i, t in enumerate(texts))
+
+
+def test_a_job_comes_back_as_it_was_written(store: JobStore) -> None:
+    job = running(store)
+    full = model.advance(
+        job,
+        owner="w1",
+        lease=LEASE,
+        now=NOW,
+        progress=40,
+        checkpoint=Checkpoint(30.5, 3),
+        stage="transcribing",
+        engine="pocketsphinx 5.1.1",
+        language="en",
+        duration=75.25,
+        timings={"download_ms": 12},
+        warnings=("diarization is not offered",),
+    )
+    store.apply(full)
+    assert store.get(USER, Kind.TRANSCRIPTION, job.id) == full.after
+
+
+def test_what_is_not_there_is_none(store: JobStore) -> None:
+    job = queued(store)
+    assert store.get("usr_other", Kind.TRANSCRIPTION, job.id) is None
+    assert store.get(USER, Kind.SPEECH, job.id) is None
+    assert store.get(USER, Kind.TRANSCRIPTION, "job_none") is None
+
+
+def test_a_job_is_created_once(store: JobStore) -> None:
+    queued(store)
+    with pytest.raises(Stale):
+        store.apply(model.create(new(metadata={"other": True}), NOW))
+
+
+def test_the_same_change_twice_is_one_change(store: JobStore) -> None:
+    """Q-11: a repeat after a lost answer succeeds."""
+    claim = model.claim(queued(store), owner="w1", message_id="m", lease=LEASE, now=NOW)
+    store.apply(claim)
+    store.apply(claim)
+    found = store.get(USER, Kind.TRANSCRIPTION, claim.after.id)
+    assert found and (found.attempts, found.lease_owner) == (1, "w1")
+
+
+def test_of_two_changes_of_one_state_only_the_first_counts(store: JobStore) -> None:
+    job = queued(store)
+    store.apply(model.claim(job, owner="w1", message_id="m", lease=LEASE, now=NOW))
+    with pytest.raises(Stale):
+        store.apply(model.claim(job, owner="w2", message_id="m", lease=LEASE, now=NOW))
+    with pytest.raises(Stale):
+        store.apply(model.cancel(job, NOW))
+
+
+def test_of_many_racing_claims_one_wins(store: JobStore) -> None:
+    job = queued(store)
+
+    def claim(number: int) -> bool:
+        try:
+            store.apply(model.claim(job, owner=f"w{number}", message_id="m", lease=LEASE, now=NOW))
+        except Stale:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(16))) == 1
+
+
+def test_a_renewed_lease_cannot_be_taken_over_with_an_old_view(store: JobStore) -> None:
+    job = running(store)
+    store.renew(job, NOW + 3 * LEASE)
+    with pytest.raises(Stale):
+        store.apply(model.claim(job, owner="w2", message_id="m", lease=LEASE, now=NOW + 2 * LEASE))
+    found = store.get(USER, Kind.TRANSCRIPTION, job.id)
+    assert found and found.lease_owner == "w1" and found.lease_expires_at == NOW + 3 * LEASE
+
+
+def test_a_lost_lease_cannot_be_renewed(store: JobStore) -> None:
+    job = running(store)
+    store.apply(model.cancel(job, NOW))
+    with pytest.raises(LeaseLost):
+        store.renew(job, NOW + LEASE)
+    with pytest.raises(LeaseLost):
+        store.renew(replace(job, id="job_none"), NOW + LEASE)
+
+
+def test_segments_are_read_in_order_after_any_index(store: JobStore) -> None:
+    job = running(store)
+    texts = [["one", "two", "three"], [], ["four"], ["five", "six"]]
+    first = 0
+    for number, chunk in enumerate(texts):
+        change = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0 * (number + 1), first + len(chunk)))
+        store.apply(change, chunk=Chunk(first, said(*chunk)))
+        job, first = change.after, first + len(chunk)
+    everything = [(n.index, n.segment.text) for n in store.segments(job.id)]
+    assert everything == list(enumerate(["one", "two", "three", "four", "five", "six"]))
+    for after in range(-1, 7):
+        for limit in (1, 2, 10):
+            assert [n.index for n in store.segments(job.id, after=after, limit=limit)] == list(range(after + 1, 6))[:limit]
+    assert next(store.segments(job.id)).segment == said("one")[0]
+
+
+def test_a_refused_change_writes_no_segments(store: JobStore) -> None:
+    """Q-13: a worker without its lease writes nothing."""
+    job = running(store)
+    stale = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0, 1))
+    store.apply(model.cancel(job, NOW))
+    with pytest.raises(Stale):
+        store.apply(stale, chunk=Chunk(0, said("ghost")))
+    assert list(store.segments(job.id)) == []
+
+
+def test_marks_come_back_in_order(store: JobStore) -> None:
+    job = running(store)
+    for index in range(3):
+        mark = Mark(index, f"Sentence {index}.", index * 1.0, index + 0.9, (Word("Sentence", 0.0, 0.4),), f"parts/{index}.wav")
+        change = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(index + 1.0, index + 1))
+        store.apply(change, mark=mark)
+        job = change.after
+    assert [m.index for m in store.marks(job.id)] == [0, 1, 2]
+    assert next(store.marks(job.id)).words == (Word("Sentence", 0.0, 0.4),)
+
+
+def test_lists_are_newest_first_and_pages_neither_repeat_nor_skip(store: JobStore) -> None:
+    for number in range(1, 8):
+        queued(store, number)
+    queued(store, 99, user_id="usr_other")
+    seen, position = [], None
+    while True:
+        page = store.list(USER, Kind.TRANSCRIPTION, limit=3, position=position)
+        seen += [int(j.id[4:]) for j in page.items]
+        if (position := page.position) is None:
+            break
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_lists_can_be_filtered(store: JobStore) -> None:
+    for number in range(1, 6):
+        job = queued(store, number)
+        if number % 2:
+            store.apply(model.cancel(job, NOW))
+    page = store.list(USER, Kind.TRANSCRIPTION, limit=2, filters={"status": "canceled"})
+    rest = store.list(USER, Kind.TRANSCRIPTION, limit=2, position=page.position, filters={"status": "canceled"})
+    assert [int(j.id[4:]) for j in (*page.items, *rest.items)] == [5, 3, 1]
+    assert rest.position is None
+
+
+def test_what_is_due_is_found_and_nothing_else(store: JobStore) -> None:
+    waiting = queued(store, 1)
+    queued(store, 2, created_at=NOW)
+    store.apply(model.cancel(waiting, NOW))
+    assert [j.id for j in store.due(NOW)] == []
+    assert [int(j.id[4:]) for j in store.due(NOW + model.SWEEP_AFTER)] == [2]
+
+
+def test_deleting_removes_every_row_and_can_be_repeated(store: JobStore) -> None:
+    job = running(store)
+    change = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0, 2))
+    store.apply(change, chunk=Chunk(0, said("a", "b")))
+    assert store.delete(change.after) >= 2
+    assert store.get(USER, Kind.TRANSCRIPTION, job.id) is None
+    assert list(store.segments(job.id)) == []
+    store.delete(change.after)
+
+
+@pytest.mark.parametrize("store", ["dynamo"], indirect=True)
+def test_a_change_and_its_event_are_written_together(store: DynamoJobStore) -> None:
+    """W-21: one outbox row per change."""
+    job = queued(store)
+    store.apply(model.fail(job, Failure("undecodable_media", "It cannot be read."), NOW))
+    rows = list(store._events.query(f"events#{USER}"))
+    assert [r.type for r in rows] == ["transcription.queued", "transcription.failed"]
+    assert [r.data["sequence"] for r in rows] == [1, 2]
+    assert rows[0].dispatch == {"kind": "transcription", "lane": "standard", "job_id": job.id}
+    with pytest.raises(Stale):
+        store.apply(Change(job, model.cancel(job, NOW).after, model.cancel(job, NOW).event))
+    assert len(list(store._events.query(f"events#{USER}"))) == 2
