@@ -1,7 +1,8 @@
 """Make the environment in which the tests run WhisperX and Kokoro: `python infra/local/install_engines.py [--base PYTHON] [FOLDER]`.
 
-Everything comes from hashed locks: infra/locks/engines-torch.txt, engines.txt, and engines-cuda.txt when the build of torch that was
-found is a CUDA one. With the path of a uv in ANTIPHON_UV all but torch comes in seconds instead of a minute.
+Everything comes from hashed locks in infra/locks: engines.txt, and torch from engines-torch-cpu.txt where pip is shown such a build
+(PIP_FIND_LINKS, an extra index), else the registry's CUDA build from engines-torch.txt. With the path of a uv in ANTIPHON_UV it takes
+seconds instead of a minute.
 A stamp of the locks makes a second call free; a half-made environment has no stamp and is made anew. Only the standard library is
 used. Failures are one line on stderr and exit status 1.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TORCH_LOCK, LOCK, CUDA_LOCK = (
-    ROOT / f"infra/locks/{name}.txt" for name in ("engines-torch", "engines", "engines-cuda")
+LOCK, CPU_LOCK, CUDA_LOCK = (
+    ROOT / f"infra/locks/{name}.txt" for name in ("engines", "engines-torch-cpu", "engines-torch")
 )
 FOLDER = ROOT / ".venvs" / "engines"
 STAMP = "antiphon.stamp"
@@ -34,7 +34,7 @@ class InstallError(Exception):
 
 def stamp() -> str:
     return hashlib.sha256(
-        b"".join(path.read_bytes() for path in (TORCH_LOCK, LOCK, CUDA_LOCK, Path(__file__)))
+        b"".join(path.read_bytes() for path in (LOCK, CPU_LOCK, CUDA_LOCK, Path(__file__)))
     ).hexdigest()
 
 
@@ -91,12 +91,13 @@ def packages(python: Path) -> Path:
     return Path(said.stdout.strip())
 
 
-def is_cuda_build(torch: Path) -> bool:
-    """torch cannot be asked: a CUDA build does not import before its libraries are there."""
-    found = re.search(r"^cuda\b[^=]*= *(\S+)", (torch / "version.py").read_text(), re.MULTILINE)
-    if not found:
-        raise InstallError(f"{torch / 'version.py'} does not say whether this torch is a CUDA build.")
-    return found[1] != "None"
+def install_torch(folder: Path, python: Path, uv: str | None) -> None:
+    try:
+        install(python, CPU_LOCK, uv=uv)
+    except InstallError:
+        print("No CPU build of torch is at hand; taking the CUDA build (2 GB) …", file=sys.stderr, flush=True)
+        check_space(folder.parent, CUDA_BYTES)
+        install(python, CUDA_LOCK, uv=uv)
 
 
 def make(folder: Path, base: str) -> None:
@@ -105,17 +106,11 @@ def make(folder: Path, base: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     step("make a virtual environment", [base, "-m", "venv", folder])
     python, uv = folder / "bin" / "python", os.environ.get("ANTIPHON_UV")
-    install(
-        python, TORCH_LOCK
-    )  # by pip, which prefers a CPU build from PIP_FIND_LINKS; uv would refuse it for want of "+cpu"
+    install_torch(folder, python, uv)
     install(python, LOCK, uv=uv)
-    site = packages(python)
-    if is_cuda_build(site / "torch"):
-        check_space(folder.parent, CUDA_BYTES)
-        install(python, CUDA_LOCK, uv=uv)
     # torchaudio takes missing extensions for "not available" and unloadable ones for an error. These were built for another torch,
     # and nothing that we use is in them.
-    for extension in (site / "torchaudio" / "lib").glob("*.so"):
+    for extension in (packages(python) / "torchaudio" / "lib").glob("*.so"):
         extension.unlink()
     step("import the engines", [python, "-c", CHECK])
     (folder / STAMP).write_text(stamp())

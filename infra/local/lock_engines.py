@@ -1,8 +1,8 @@
 """Write the engines' three locks anew from engines.in: `ANTIPHON_UV=… python infra/local/lock_engines.py`.
 
-engines.txt is what every machine installs, engines-torch.txt torch alone, engines-cuda.txt what a CUDA build of torch needs beside
-itself. The hashes of CPU builds of torch that lie in the folder PIP_FIND_LINKS are added to those of the registry, so that either
-build passes the check; torch has a lock of its own because only pip, not uv, takes a local build for a plain version.
+engines.txt is what every machine installs beside torch. engines-torch-cpu.txt is torch's CPU build, with the hashes of those that lie
+in the folder PIP_FIND_LINKS; engines-torch.txt is the registry's build with the CUDA libraries that it does not import without.
+Two locks, because an installer that checks hashes prefers the registry's build of a version to a local one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 LOCKS = Path(__file__).resolve().parents[1] / "locks"
-CUDA = re.compile(r"(nvidia|cuda)-")
+TORCH = re.compile(r"torch==|(nvidia|cuda)-")
 HEADER = "# Written by infra/local/lock_engines.py\n"
 
 
@@ -24,15 +24,15 @@ def blocks(lock: str) -> list[str]:
     return [found.group() for found in re.finditer(r"^[a-z0-9].*\n(?:[ \t].*\n)*", lock, re.MULTILINE | re.IGNORECASE)]
 
 
-def with_local_builds(block: str, folder: Path) -> str:
-    """The requirement with the hashes of the builds of the same version in ``folder`` added to its own."""
-    name, pinned = block.split()[0].split("==")
-    hashes = set(re.findall(r"sha256:[0-9a-f]{64}", block))
-    hashes |= {
-        f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
-        for wheel in folder.glob(f"{name}-{pinned}+cpu-*.whl")
-    }
-    return f"{name}=={pinned} \\\n" + " \\\n".join(f"    --hash={value}" for value in sorted(hashes)) + "\n"
+def cpu_builds(block: str, folder: Path) -> str:
+    """The requirement of torch as that of its CPU build, with the hashes of those in ``folder``."""
+    pinned = block.split()[0] + "+cpu"
+    hashes = sorted(
+        hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in folder.glob(f"{pinned.replace('==', '-')}-*.whl")
+    )
+    if not hashes:
+        sys.exit(f"antiphon: {folder} holds no build of {pinned}; let PIP_FIND_LINKS name a folder that does.")
+    return " \\\n    ".join([pinned, *(f"--hash=sha256:{value}" for value in hashes)]) + "\n"
 
 
 def main() -> int:
@@ -47,13 +47,12 @@ def main() -> int:
         return done.returncode
     needed = [block for block in blocks(done.stdout) if "'never'" not in block]
     folder = Path(os.environ.get("PIP_FIND_LINKS", os.devnull))
-    parts: dict[str, list[str]] = {"engines.txt": [], "engines-torch.txt": [], "engines-cuda.txt": []}
-    for block in needed:
-        if block.startswith("torch=="):
-            parts["engines-torch.txt"].append(with_local_builds(block, folder))
-        else:
-            parts["engines-cuda.txt" if CUDA.match(block) else "engines.txt"].append(block)
-    for name, chosen in parts.items():
+    torch = next(block for block in needed if block.startswith("torch=="))
+    for name, chosen in {
+        "engines.txt": [block for block in needed if not TORCH.match(block)],
+        "engines-torch.txt": [block for block in needed if TORCH.match(block)],
+        "engines-torch-cpu.txt": [cpu_builds(torch, folder)],
+    }.items():
         (LOCKS / name).write_text(HEADER + "".join(chosen))
     return 0
 
