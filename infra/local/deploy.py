@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,10 @@ class DeployError(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """`outputs` of the root stack; `changed`: whether anything had to be done."""
+    """`outputs` and `parameters` (defaults included) of the root stack; `changed`: whether anything had to be done."""
 
     outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
     changed: bool
 
 
@@ -44,6 +45,7 @@ def deploy(
     parameters: Mapping[str, str],
     packager: Packager,
     timeout: float = 120.0,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Deployment:
     """Bring `stack` to what `template` and `parameters` say.
 
@@ -64,8 +66,9 @@ def deploy(
         _wait(cloudformation, stack, timeout)
         standing = None
     if standing and _digest(standing) == digest and standing["StackStatus"].endswith("_COMPLETE"):
-        return Deployment(_outputs(standing), changed=False)
+        return Deployment(_outputs(standing), _parameters(standing), changed=False)
 
+    say("Deploying …")
     _upload(session, endpoint, bucket, expanded.uploads)
     request = {
         "StackName": stack,
@@ -83,7 +86,7 @@ def deploy(
         reasons = dict.fromkeys(_failures(cloudformation, stack))
         raise DeployError("; ".join(reasons) or f"{stack}: {done and done['StackStatus']}")
     _prune(session, endpoint, bucket, expanded.uploads)
-    return Deployment(_outputs(done), changed=True)
+    return Deployment(_outputs(done), _parameters(done), changed=True)
 
 
 def _upload(session: boto3.Session, endpoint: str, bucket: str, uploads: Mapping[str, Archive | str]) -> None:
@@ -141,6 +144,10 @@ def _digest(stack: Mapping[str, Any]) -> str | None:
 
 def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _parameters(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack.get("Parameters", [])}
 
 
 def _failures(cloudformation: Any, stack: str) -> Iterator[str]:

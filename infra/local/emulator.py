@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
 import sys
 import threading
 import time
@@ -28,6 +30,8 @@ STREAMS = "antiphon-streams"
 
 def configure(state: Path, port: int, account: str, region: str, auth: bool) -> None:
     """Set what ministack reads from the environment when it is imported."""
+    # Unpacked functions of a run that was killed.
+    shutil.rmtree(state / "tmp", ignore_errors=True)
     for folder in ("services", "objects", "tmp"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     os.environ.update(
@@ -154,8 +158,6 @@ def save_for_ever(snapshots: Snapshots) -> None:
 
 def stop_with(parent: int) -> None:
     """End gracefully when the process that started us is gone, so that a killed supervisor leaves nothing behind."""
-    import signal
-
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,77 @@
+"""`make run`: start everything on this machine, say where it is, keep it running until Ctrl-C.
+
+Environment: ANTIPHON_HOME (default .antiphon), ANTIPHON_PORT (default 8000).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from infra.local.deploy import DeployError
+from infra.local.expand import TemplateError
+from infra.local.home import LocalError
+from infra.local.package import PackageError
+from infra.local.stack import LAPTOP, ROOT, LocalStack
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def announce(stack: LocalStack) -> None:
+    """Where it answers, how to begin, and what works inside."""
+    sign_up = f"curl -s {stack.url}/v1/auth/register -H 'content-type: application/json' -d "
+    body = """'{"email": "you@example.com", "password": "a long pass phrase"}'"""
+    say(f"\nAntiphon answers at {stack.url}\n")
+    say(f"  Sign up:  {sign_up}{body}")
+    say(f"  Engines:  {LAPTOP['Transcriber']} (transcription), {LAPTOP['Synthesizer']} (speech)")
+    say(f"  AWS:      set -a; . {stack.home.run / 'env'}; set +a")
+    say(f"  Logs:     {stack.home.logs}\n\nCtrl-C stops it.\n")
+
+
+def port_from(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise LocalError(f"ANTIPHON_PORT is {text!r}: set it to a number from 1 to 65535.")
+    return int(text)
+
+
+def main() -> int:
+    stopped, started = threading.Event(), threading.Event()
+
+    def stop(*_: object) -> None:
+        if not started.is_set() and not stopped.is_set():
+            stopped.set()
+            raise KeyboardInterrupt
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        port = port_from(os.environ.get("ANTIPHON_PORT", "8000"))
+        home = Path(os.environ.get("ANTIPHON_HOME", ROOT / ".antiphon"))
+        parameters = {**LAPTOP, "WebOrigin": f"http://127.0.0.1:{port}"}
+        with LocalStack(home, port, parameters, say=say) as stack:
+            started.set()
+            announce(stack)
+            stopped.wait()
+            say("Stopping …")
+    except KeyboardInterrupt:
+        return 130
+    except (LocalError, DeployError, TemplateError, PackageError) as error:
+        print(f"antiphon: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print("antiphon: the disk is full: free some space, or set ANTIPHON_HOME to another disk.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
