@@ -11,10 +11,13 @@
 | marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
+| webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
 | delivery     | webhook#<whk>      | delivery#<dlv>            | due#delivery#<n> | due time        | 30 d     | log newest first, janitor                   |
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
 | idempotency  | idem#<sha256>      | idem                      |                  |                 | 24 h     | repeat of a POST                            |
 | audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
+
+Deliveries to a job's own callback_url lie under webhook#callback#<usr>.
 
 gsi1 is sparse: only rows that wait for a moment are in it. TTL deletes late, so readers compare the time themselves.
 """

@@ -1,0 +1,42 @@
+"""The table's stream: each new event goes to the queues of those who wait for it. Everything slow or retried happens behind those queues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from wiring import publisher
+
+from antiphon.platform.outbox import event_of_image
+
+logger = Logger(service="publisher", use_rfc3339=True, utc=True)
+
+
+def forward(record: DynamoDBRecord) -> None:
+    image = record.raw_event["dynamodb"].get("NewImage", {})
+    if record.raw_event["eventName"] != "INSERT" or image.get("row") != {"S": "event"}:
+        return
+    try:
+        event = event_of_image(image)
+        deliveries = publisher().publish(event)
+    except Exception:
+        logger.exception("not published", event_id=image["sk"]["S"])
+        raise
+    logger.info(
+        "published",
+        event_id=event.id,
+        type=event.type,
+        user_id=event.user_id,
+        job_id=event.dispatch.job_id if event.dispatch else None,
+        request_id=event.request_id,
+        deliveries=deliveries,
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
+    # A processor per invocation: it keeps the failures of its batch.
+    processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+    return process_partial_response(event=event, record_handler=forward, processor=processor, context=context)

@@ -1,0 +1,51 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from antiphon.platform.table import Table
+from antiphon.webhooks.dynamo import DynamoEndpointStore
+from antiphon.webhooks.publish import Publisher
+from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``lanes``: queue URLs by (kind, lane)."""
+
+    table: str
+    region: str
+    deliveries_queue: str
+    lanes: Mapping[tuple[str, str], str]
+
+    @classmethod
+    def read(cls) -> Settings:
+        env = os.environ
+        return cls(
+            table=env["TABLE_NAME"],
+            region=env["AWS_REGION"],
+            deliveries_queue=env["DELIVERIES_QUEUE_URL"],
+            lanes={
+                ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
+                ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
+                ("speech", "standard"): env["SPEECH_QUEUE_URL"],
+                ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
+            },
+        )
+
+
+@cache
+def publisher() -> Publisher:
+    import boto3
+
+    settings = Settings.read()
+    sqs = boto3.client("sqs", region_name=settings.region)
+    return Publisher(
+        endpoints=DynamoEndpointStore(Table(settings.table, settings.region)),
+        lanes=SqsLanes(sqs, settings.lanes),
+        queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
+    )

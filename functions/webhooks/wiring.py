@@ -1,0 +1,64 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from aws_lambda_powertools import Logger
+
+from antiphon.platform.clock import system_clock
+from antiphon.platform.idempotency import Idempotency
+from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
+from antiphon.platform.table import Table
+from antiphon.platform.telemetry import make_logger
+from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore
+from antiphon.webhooks.guard import Guard
+from antiphon.webhooks.manage import Endpoints
+from antiphon.webhooks.sqs import SqsDeliveryQueue
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``issuer``: our own origin, to which no callback may go."""
+
+    table: str
+    region: str
+    deliveries_queue: str
+    allow_local_callbacks: bool
+    issuer: str
+    log_level: str
+
+    @classmethod
+    def read(cls) -> Settings:
+        env = os.environ
+        return cls(
+            table=env["TABLE_NAME"],
+            region=env["AWS_REGION"],
+            deliveries_queue=env["DELIVERIES_QUEUE_URL"],
+            allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
+            issuer=env["ISSUER"],
+            log_level=env.get("LOG_LEVEL", "INFO"),
+        )
+
+
+class Wiring:
+    def __init__(self, settings: Settings) -> None:
+        import boto3
+
+        table = Table(settings.table, settings.region)
+        self.logger: Logger = make_logger("webhooks", settings.log_level)
+        self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
+        self.endpoints = Endpoints(
+            endpoints=DynamoEndpointStore(table),
+            deliveries=DynamoDeliveryStore(table),
+            queue=SqsDeliveryQueue(boto3.client("sqs", region_name=settings.region), settings.deliveries_queue),
+            guard=Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,)),
+            clock=system_clock,
+        )
+
+
+@cache
+def wiring() -> Wiring:
+    return Wiring(Settings.read())

@@ -1,0 +1,134 @@
+"""One message of the deliveries queue: one attempt, its entry in the log, and the message of the next one.
+
+What makes it safe at every step: the delivery's id comes from event and endpoint, so any number of messages share one row and one body; an attempt
+counts only if it is the expected one; and the row's ``due_at`` lets the sweep send a message that was lost between row and queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from antiphon.platform.clock import Clock
+from antiphon.webhooks.model import (
+    CALLBACK,
+    MAX_QUEUE_DELAY,
+    Delivery,
+    Errand,
+    Status,
+    attempted,
+    begin,
+    canceled,
+    delivery_id,
+    expects,
+    new_secret,
+    next_errand,
+)
+from antiphon.webhooks.ports import DeliveryQueue, DeliveryStore, EndpointStore, EventStore, Sender, Stale
+from antiphon.webhooks.sign import signature_headers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from antiphon.webhooks.model import Outcome
+
+_TRIES = 5
+"""Others that write the same row are at most a sweep and a manual attempt."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    url: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class Deliverer:
+    """draw: uniform in [0, 1), for the jitter."""
+
+    endpoints: EndpointStore
+    deliveries: DeliveryStore
+    events: EventStore
+    queue: DeliveryQueue
+    sender: Sender
+    clock: Clock
+    draw: Callable[[], float]
+
+    def deliver(self, errand: Errand, *, request_id: str | None = None) -> Delivery | None:
+        """Make the attempt unless it was made. The delivery afterwards; None where there is nothing (left) to deliver."""
+        delivery = self.deliveries.get(
+            errand.user_id, errand.endpoint_id, delivery_id(errand.event_id, errand.endpoint_id)
+        )
+        if delivery is None:
+            delivery = self._begin(errand)
+        if delivery is None or not expects(delivery, errand):
+            return delivery
+        receiver = self._receiver(delivery)
+        if receiver is None:
+            return self._change(delivery, errand, canceled) if delivery.status is Status.PENDING else delivery
+        at = self.clock()
+        body = delivery.body.encode()
+        outcome = self.sender.post(
+            receiver.url, signature_headers((receiver.secret,), delivery.event_id, at, body), body
+        )
+        after = self._record(delivery, errand, at, outcome)
+        if outcome.gone:
+            self._disable(delivery)
+        elif after and not errand.manual:
+            self._plan(after, request_id)
+        return after
+
+    def _begin(self, errand: Errand) -> Delivery | None:
+        event = self.events.get(errand.user_id, errand.event_id)
+        if event is None:
+            return None
+        if errand.endpoint_id == CALLBACK:
+            url = event.callback_url
+        else:
+            endpoint = self.endpoints.get(errand.user_id, errand.endpoint_id)
+            url = endpoint.url if endpoint and endpoint.active else None
+        return self.deliveries.create(begin(event, errand.endpoint_id, url, self.clock())) if url else None
+
+    def _receiver(self, delivery: Delivery) -> Receiver | None:
+        """Where this attempt goes: an endpoint's address and secret may have changed since the last one."""
+        if delivery.endpoint_id == CALLBACK:
+            return Receiver(delivery.url, self.endpoints.account_secret(delivery.user_id, new_secret()))
+        endpoint = self.endpoints.get(delivery.user_id, delivery.endpoint_id)
+        return Receiver(endpoint.url, endpoint.secret) if endpoint and endpoint.active else None
+
+    def _record(self, delivery: Delivery, errand: Errand, at: datetime, outcome: Outcome) -> Delivery | None:
+        now, draw = self.clock(), self.draw()
+        return self._change(delivery, errand, lambda d: attempted(d, errand, at, outcome, now, draw))
+
+    def _change(self, delivery: Delivery, errand: Errand, change: Callable[[Delivery], Delivery]) -> Delivery | None:
+        """Write the change, on a fresh copy where someone else wrote meanwhile; None where the errand was done by another."""
+        for _ in range(_TRIES):
+            after = change(delivery)
+            try:
+                self.deliveries.replace(delivery, after)
+            except Stale:
+                found = self.deliveries.get(delivery.user_id, delivery.endpoint_id, delivery.id)
+                if found is None or not expects(found, errand):
+                    return None
+                delivery = found
+            else:
+                return after
+        raise Stale
+
+    def _plan(self, delivery: Delivery, request_id: str | None) -> None:
+        if delivery.next_attempt_at is None:
+            return
+        wait = delivery.next_attempt_at - self.clock()
+        if wait <= MAX_QUEUE_DELAY:
+            self.queue.send(next_errand(delivery), delay=wait, request_id=request_id)
+
+    def _disable(self, delivery: Delivery) -> None:
+        """The receiver says that it is gone for good (410)."""
+        for _ in range(_TRIES):
+            endpoint = self.endpoints.get(delivery.user_id, delivery.endpoint_id)
+            if endpoint is None or not endpoint.active:
+                return
+            if self.endpoints.replace(endpoint, replace(endpoint, active=False, disabled_reason="gone")):
+                return
+        raise Stale

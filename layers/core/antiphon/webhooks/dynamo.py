@@ -1,0 +1,328 @@
+"""Endpoints, deliveries and events in the table.
+
+The secrets of endpoints lie in their rows, which the table encrypts at rest; nothing but `Endpoint.secret` and the answer to its creation shows them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DeleteError, PutError, TransactWriteError
+
+from antiphon.platform.clock import from_rfc3339, rfc3339
+from antiphon.platform.events import Event
+from antiphon.platform.outbox import EventRow, event_of_row
+from antiphon.platform.pages import Page
+from antiphon.platform.table import DUE_SHARDS, Row, Table
+from antiphon.webhooks.model import CALLBACK, MAX_ENDPOINTS, Attempt, Delivery, Endpoint, Outcome, Status, Trigger
+from antiphon.webhooks.ports import Stale
+
+_LOST = "ConditionalCheckFailedException"
+_ACCOUNT_SECRET = "webhook-secret"
+
+
+class EndpointRow(Row):
+    url = UnicodeAttribute()
+    events = JSONAttribute()
+    created_at = UnicodeAttribute()
+    secret = UnicodeAttribute()
+    description = UnicodeAttribute(null=True)
+    active = BooleanAttribute()
+    disabled_reason = UnicodeAttribute(null=True)
+
+
+class AccountSecretRow(Row):
+    secret = UnicodeAttribute()
+
+
+class DeliveryRow(Row):
+    user_id = UnicodeAttribute()
+    endpoint_id = UnicodeAttribute()
+    event_id = UnicodeAttribute()
+    event_type = UnicodeAttribute()
+    url = UnicodeAttribute()
+    body = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    status = UnicodeAttribute()
+    planned = NumberAttribute()
+    next_attempt_at = UnicodeAttribute(null=True)
+    attempts = JSONAttribute()
+    version = NumberAttribute()
+
+
+class DeliveryRefRow(Row):
+    user_id = UnicodeAttribute()
+    endpoint_id = UnicodeAttribute()
+
+
+def _endpoint_of(row: EndpointRow) -> Endpoint:
+    return Endpoint(
+        id=row.sk.removeprefix("webhook#"),
+        user_id=row.pk.removeprefix("user#"),
+        url=row.url,
+        events=tuple(row.events),
+        created_at=from_rfc3339(row.created_at),
+        secret=row.secret,
+        description=row.description or "",
+        active=row.active,
+        disabled_reason=row.disabled_reason,
+    )
+
+
+def _row_of_endpoint(rows: type[EndpointRow], endpoint: Endpoint) -> EndpointRow:
+    return rows(
+        f"user#{endpoint.user_id}",
+        f"webhook#{endpoint.id}",
+        row="endpoint",
+        url=endpoint.url,
+        events=list(endpoint.events),
+        created_at=rfc3339(endpoint.created_at),
+        secret=endpoint.secret,
+        description=endpoint.description or None,
+        active=endpoint.active,
+        disabled_reason=endpoint.disabled_reason,
+    )
+
+
+class DynamoEndpointStore:
+    def __init__(self, table: Table) -> None:
+        self._rows = table.bind(EndpointRow)
+        self._secrets = table.bind(AccountSecretRow)
+
+    def create(self, endpoint: Endpoint) -> Endpoint:
+        row = _row_of_endpoint(self._rows, endpoint)
+        try:
+            row.save(condition=self._rows.pk.does_not_exist())
+        except PutError as error:
+            found = self.get(endpoint.user_id, endpoint.id) if error.cause_response_code == _LOST else None
+            if found is None:
+                raise
+            return found
+        return _endpoint_of(row)
+
+    def get(self, user_id: str, endpoint_id: str) -> Endpoint | None:
+        try:
+            return _endpoint_of(self._rows.get(f"user#{user_id}", f"webhook#{endpoint_id}", consistent_read=True))
+        except self._rows.DoesNotExist:
+            return None
+
+    def of_user(self, user_id: str) -> Sequence[Endpoint]:
+        found = self._rows.query(
+            f"user#{user_id}",
+            self._rows.sk.startswith("webhook#"),
+            consistent_read=True,
+            scan_index_forward=False,
+            page_size=MAX_ENDPOINTS * 2,
+        )
+        return [_endpoint_of(row) for row in found]
+
+    def replace(self, before: Endpoint, after: Endpoint) -> bool:
+        rows = self._rows
+        unchanged = (
+            (rows.url == before.url)
+            & (rows.secret == before.secret)
+            & (rows.active == before.active)
+            & (rows.events == list(before.events))
+        )
+        row = _row_of_endpoint(rows, after)
+        try:
+            row.save(condition=unchanged)
+        except PutError as error:
+            if error.cause_response_code != _LOST:
+                raise
+            # The write itself may have won and only its answer got lost: botocore's second try then meets our own row.
+            return self.get(after.user_id, after.id) == _endpoint_of(row)
+        return True
+
+    def delete(self, user_id: str, endpoint_id: str) -> bool:
+        try:
+            self._rows(f"user#{user_id}", f"webhook#{endpoint_id}").delete(condition=self._rows.pk.exists())
+        except DeleteError as error:
+            if error.cause_response_code != _LOST:
+                raise
+            return False
+        return True
+
+    def account_secret(self, user_id: str, proposed: str) -> str:
+        stored = self._account_secret(user_id)
+        if stored is not None:
+            return stored
+        row = self._secrets(f"user#{user_id}", _ACCOUNT_SECRET, row="webhook_secret", secret=proposed)
+        try:
+            row.save(condition=self._secrets.pk.does_not_exist())
+        except PutError as error:
+            stored = self._account_secret(user_id) if error.cause_response_code == _LOST else None
+            if stored is None:
+                raise
+            return stored
+        return proposed
+
+    def _account_secret(self, user_id: str) -> str | None:
+        try:
+            return self._secrets.get(f"user#{user_id}", _ACCOUNT_SECRET, consistent_read=True).secret
+        except self._secrets.DoesNotExist:
+            return None
+
+
+def _partition(user_id: str, endpoint_id: str) -> str:
+    """``callback`` is not an id of its own, so that the user makes it one."""
+    return f"webhook#{CALLBACK}#{user_id}" if endpoint_id == CALLBACK else f"webhook#{endpoint_id}"
+
+
+def _attempt_data(attempt: Attempt) -> dict[str, Any]:
+    outcome = attempt.outcome
+    return {
+        "number": attempt.number,
+        "request": attempt.request,
+        "trigger": attempt.trigger.value,
+        "at": rfc3339(attempt.at),
+        "next": attempt.next_attempt_at and rfc3339(attempt.next_attempt_at),
+        "outcome": [outcome.status_code, outcome.error, outcome.duration_ms, outcome.answer, outcome.retry_after],
+    }
+
+
+def _attempt_of(data: Mapping[str, Any]) -> Attempt:
+    following = data["next"] and from_rfc3339(data["next"])
+    return Attempt(
+        data["number"],
+        data["request"],
+        Trigger(data["trigger"]),
+        from_rfc3339(data["at"]),
+        Outcome(*data["outcome"]),
+        following,
+    )
+
+
+def _delivery_of(row: DeliveryRow) -> Delivery:
+    return Delivery(
+        id=row.sk.removeprefix("delivery#"),
+        user_id=row.user_id,
+        endpoint_id=row.endpoint_id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        url=row.url,
+        body=row.body,
+        created_at=from_rfc3339(row.created_at),
+        status=Status(row.status),
+        planned=int(row.planned),
+        next_attempt_at=from_rfc3339(row.next_attempt_at) if row.next_attempt_at else None,
+        due_at=from_rfc3339(row.gsi1sk) if row.gsi1sk else None,
+        attempts=tuple(_attempt_of(data) for data in row.attempts),
+        version=int(row.version),
+    )
+
+
+def _row_of_delivery(rows: type[DeliveryRow], delivery: Delivery) -> DeliveryRow:
+    shard = sum(delivery.id.encode()) % DUE_SHARDS
+    return rows(
+        _partition(delivery.user_id, delivery.endpoint_id),
+        f"delivery#{delivery.id}",
+        row="delivery",
+        gsi1pk=f"due#delivery#{shard}" if delivery.due_at else None,
+        gsi1sk=rfc3339(delivery.due_at) if delivery.due_at else None,
+        ttl=int(delivery.expires_at.timestamp()),
+        user_id=delivery.user_id,
+        endpoint_id=delivery.endpoint_id,
+        event_id=delivery.event_id,
+        event_type=delivery.event_type,
+        url=delivery.url,
+        body=delivery.body,
+        created_at=rfc3339(delivery.created_at),
+        status=delivery.status.value,
+        planned=delivery.planned,
+        next_attempt_at=rfc3339(delivery.next_attempt_at) if delivery.next_attempt_at else None,
+        attempts=[_attempt_data(attempt) for attempt in delivery.attempts],
+        version=delivery.version,
+    )
+
+
+class DynamoDeliveryStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._rows = table.bind(DeliveryRow)
+        self._refs = table.bind(DeliveryRefRow)
+
+    def create(self, delivery: Delivery) -> Delivery:
+        ref = self._refs(
+            f"delivery#{delivery.id}",
+            "ref",
+            row="delivery_ref",
+            ttl=int(delivery.expires_at.timestamp()),
+            user_id=delivery.user_id,
+            endpoint_id=delivery.endpoint_id,
+        )
+        row = _row_of_delivery(self._rows, delivery)
+        try:
+            with self._table.transaction() as transaction:
+                transaction.save(row, condition=self._rows.pk.does_not_exist())
+                transaction.save(ref)
+        except TransactWriteError:
+            found = self.get(delivery.user_id, delivery.endpoint_id, delivery.id)
+            if found is None:
+                raise
+            return found
+        return _delivery_of(row)
+
+    def get(self, user_id: str, endpoint_id: str, delivery_id: str) -> Delivery | None:
+        try:
+            return _delivery_of(
+                self._rows.get(_partition(user_id, endpoint_id), f"delivery#{delivery_id}", consistent_read=True)
+            )
+        except self._rows.DoesNotExist:
+            return None
+
+    def find(self, delivery_id: str) -> Delivery | None:
+        try:
+            ref = self._refs.get(f"delivery#{delivery_id}", "ref", consistent_read=True)
+        except self._refs.DoesNotExist:
+            return None
+        return self.get(ref.user_id, ref.endpoint_id, delivery_id)
+
+    def replace(self, before: Delivery, after: Delivery) -> None:
+        row = _row_of_delivery(self._rows, after)
+        try:
+            row.save(condition=self._rows.version == before.version)
+        except PutError as error:
+            if error.cause_response_code != _LOST:
+                raise
+            # As above: our own write, seen again by the second try, is no loss.
+            if self.get(after.user_id, after.endpoint_id, after.id) != _delivery_of(row):
+                raise Stale from error
+
+    def list(
+        self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None
+    ) -> Page[Delivery]:
+        pk, rows = _partition(user_id, endpoint_id), self._rows
+        start = {"pk": {"S": pk}, "sk": {"S": f"delivery#{position}"}} if position else None
+        found = rows.query(
+            pk, rows.sk.startswith("delivery#"), scan_index_forward=False, limit=limit + 1, last_evaluated_key=start
+        )
+        items = [_delivery_of(row) for row in islice(found, limit + 1)]
+        # Newest first, so what has expired and is not yet removed is the end of the list.
+        alive = [d for d in items if d.expires_at > now]
+        return Page(tuple(alive[:limit]), alive[limit - 1].id if len(alive) > limit else None)
+
+    def due(self, until: datetime) -> Iterator[Delivery]:
+        shards = (self._due(shard, until) for shard in range(DUE_SHARDS))
+        yield from heapq.merge(*shards, key=lambda d: d.due_at or until)
+
+    def _due(self, shard: int, until: datetime) -> Iterator[Delivery]:
+        rows = self._rows
+        found: Any = rows.due.query(f"due#delivery#{shard}", rows.gsi1sk <= rfc3339(until))
+        return (_delivery_of(row) for row in found)
+
+
+class DynamoEventStore:
+    def __init__(self, table: Table) -> None:
+        self._rows = table.bind(EventRow)
+
+    def get(self, user_id: str, event_id: str) -> Event | None:
+        try:
+            return event_of_row(self._rows.get(f"events#{user_id}", event_id, consistent_read=True))
+        except self._rows.DoesNotExist:
+            return None

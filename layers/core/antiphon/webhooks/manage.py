@@ -1,0 +1,142 @@
+"""What a user does with endpoints and their deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from antiphon.platform.clock import Clock
+from antiphon.platform.errors import Conflict, NotFound
+from antiphon.platform.events import Event
+from antiphon.platform.ids import derived_id, new_id, time_of
+from antiphon.platform.pages import Page
+from antiphon.webhooks.guard import Guard
+from antiphon.webhooks.model import (
+    CALLBACK,
+    MAX_ATTEMPTS_KEPT,
+    MAX_ENDPOINTS,
+    TEST_EVENT,
+    Delivery,
+    Endpoint,
+    Errand,
+    begin,
+    new_secret,
+)
+from antiphon.webhooks.ports import DeliveryQueue, DeliveryStore, EndpointStore
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks of an endpoint; None leaves it as it is."""
+
+    url: str | None = None
+    events: tuple[str, ...] | None = None
+    description: str | None = None
+    active: bool | None = None
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """seed, in all of its methods: of the request; the same one makes the same ids, so a repeated request changes nothing."""
+
+    endpoints: EndpointStore
+    deliveries: DeliveryStore
+    queue: DeliveryQueue
+    guard: Guard
+    clock: Clock
+
+    def create(
+        self,
+        user_id: str,
+        url: str,
+        events: tuple[str, ...],
+        *,
+        description: str = "",
+        active: bool = True,
+        seed: str | None = None,
+    ) -> Endpoint:
+        """Raises Blocked for an address that may not be called, Conflict when there are as many endpoints as a user may have."""
+        self.guard.check_syntax(url, "url")
+        now = self.clock()
+        endpoint_id = derived_id("whk", time_of(f"whk_{seed}"), user_id, seed) if seed else new_id("whk", now)
+        others = [e for e in self.endpoints.of_user(user_id) if e.id != endpoint_id]
+        # Two requests at once may both see the last free place; one endpoint more does no harm.
+        if len(others) >= MAX_ENDPOINTS:
+            raise Conflict(f"There are {MAX_ENDPOINTS} webhooks already; delete one first.", code="too_many_webhooks")
+        return self.endpoints.create(
+            Endpoint(endpoint_id, user_id, url, events, now, new_secret(), description, active)
+        )
+
+    def get(self, user_id: str, endpoint_id: str) -> Endpoint:
+        found = self.endpoints.get(user_id, endpoint_id)
+        if found is None:
+            raise NotFound("There is no such webhook.")
+        return found
+
+    def all(self, user_id: str) -> Sequence[Endpoint]:
+        """Newest first; at most `MAX_ENDPOINTS`, give or take a race."""
+        return self.endpoints.of_user(user_id)
+
+    def change(self, user_id: str, endpoint_id: str, wish: Wish) -> Endpoint:
+        """Switching it on again forgets why it was switched off."""
+        before = self.get(user_id, endpoint_id)
+        if wish.url is not None:
+            self.guard.check_syntax(wish.url, "url")
+        asked = {name: value for name, value in vars(wish).items() if value is not None}
+        after = replace(before, **asked, disabled_reason=None if wish.active else before.disabled_reason)
+        if not self.endpoints.replace(before, after):
+            raise Conflict(
+                "The webhook was changed at the same moment; read it and try again.", code="changed_meanwhile"
+            )
+        return after
+
+    def delete(self, user_id: str, endpoint_id: str) -> None:
+        if not self.endpoints.delete(user_id, endpoint_id):
+            raise NotFound("There is no such webhook.")
+
+    def log(self, user_id: str, endpoint_id: str, *, limit: int, position: str | None) -> Page[Delivery]:
+        """The deliveries of an endpoint, or, as ``callback``, those to the ``callback_url`` of the user's jobs."""
+        if endpoint_id != CALLBACK:
+            self.get(user_id, endpoint_id)
+        return self.deliveries.list(user_id, endpoint_id, self.clock(), limit=limit, position=position)
+
+    def test(
+        self, user_id: str, endpoint_id: str, *, seed: str | None = None, request_id: str | None = None
+    ) -> Delivery:
+        """A ``webhook.test`` event for this endpoint alone."""
+        endpoint = self._switched_on(user_id, endpoint_id)
+        now = self.clock()
+        event_id = derived_id("evt", time_of(f"evt_{seed}"), user_id, seed) if seed else new_id("evt", now)
+        event = Event(
+            event_id,
+            user_id,
+            TEST_EVENT,
+            now,
+            {"id": endpoint_id, "kind": "webhook", "links": {"self": f"/v1/webhooks/{endpoint_id}"}},
+        )
+        delivery = self.deliveries.create(begin(event, endpoint_id, endpoint.url, now))
+        self.queue.send(Errand(user_id, endpoint_id, event_id), request_id=request_id)
+        return delivery
+
+    def redeliver(
+        self, user_id: str, delivery_id: str, *, seed: str | None = None, request_id: str | None = None
+    ) -> Delivery:
+        """Once more, now, with the same id and body; the automatic plan stays as it was."""
+        delivery = self.deliveries.find(delivery_id)
+        if delivery is None or delivery.user_id != user_id or delivery.expires_at <= self.clock():
+            raise NotFound("There is no such delivery.")
+        if delivery.endpoint_id != CALLBACK:
+            self._switched_on(user_id, delivery.endpoint_id)
+        if len(delivery.attempts) >= MAX_ATTEMPTS_KEPT:
+            raise Conflict(
+                f"This delivery was tried {MAX_ATTEMPTS_KEPT} times; that is the most.", code="too_many_attempts"
+            )
+        manual = seed or new_id("req", self.clock())
+        self.queue.send(Errand(user_id, delivery.endpoint_id, delivery.event_id, manual=manual), request_id=request_id)
+        return delivery
+
+    def _switched_on(self, user_id: str, endpoint_id: str) -> Endpoint:
+        endpoint = self.get(user_id, endpoint_id)
+        if not endpoint.active:
+            raise Conflict("The webhook is switched off; switch it on first.", code="webhook_disabled")
+        return endpoint

@@ -1,0 +1,113 @@
+"""The stores and queues in memory, for tests: the same promises, kept by the same contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from antiphon.platform.events import Dispatch, Event
+from antiphon.platform.pages import Page
+from antiphon.webhooks.model import Delivery, Endpoint, Errand
+from antiphon.webhooks.ports import Stale
+
+
+class MemoryEndpointStore:
+    def __init__(self) -> None:
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._secrets: dict[str, str] = {}
+
+    def create(self, endpoint: Endpoint) -> Endpoint:
+        return self._endpoints.setdefault((endpoint.user_id, endpoint.id), endpoint)
+
+    def get(self, user_id: str, endpoint_id: str) -> Endpoint | None:
+        return self._endpoints.get((user_id, endpoint_id))
+
+    def of_user(self, user_id: str) -> Sequence[Endpoint]:
+        return sorted((e for e in self._endpoints.values() if e.user_id == user_id), key=lambda e: e.id, reverse=True)
+
+    def replace(self, before: Endpoint, after: Endpoint) -> bool:
+        if self.get(before.user_id, before.id) not in (before, after):
+            return False
+        self._endpoints[after.user_id, after.id] = after
+        return True
+
+    def delete(self, user_id: str, endpoint_id: str) -> bool:
+        return self._endpoints.pop((user_id, endpoint_id), None) is not None
+
+    def account_secret(self, user_id: str, proposed: str) -> str:
+        return self._secrets.setdefault(user_id, proposed)
+
+
+class MemoryDeliveryStore:
+    def __init__(self) -> None:
+        self._deliveries: dict[str, Delivery] = {}
+
+    def create(self, delivery: Delivery) -> Delivery:
+        return self._deliveries.setdefault(delivery.id, delivery)
+
+    def get(self, user_id: str, endpoint_id: str, delivery_id: str) -> Delivery | None:
+        found = self._deliveries.get(delivery_id)
+        return found if found and (found.user_id, found.endpoint_id) == (user_id, endpoint_id) else None
+
+    def find(self, delivery_id: str) -> Delivery | None:
+        return self._deliveries.get(delivery_id)
+
+    def replace(self, before: Delivery, after: Delivery) -> None:
+        found = self._deliveries.get(before.id)
+        if found is None or (found.version != before.version and found != after):
+            raise Stale
+        self._deliveries[after.id] = after
+
+    def list(
+        self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None
+    ) -> Page[Delivery]:
+        found = [
+            d
+            for d in self._deliveries.values()
+            if (d.user_id, d.endpoint_id) == (user_id, endpoint_id) and d.expires_at > now
+        ]
+        found = sorted((d for d in found if position is None or d.id < position), key=lambda d: d.id, reverse=True)
+        return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+
+    def due(self, until: datetime) -> Iterator[Delivery]:
+        found = [d for d in self._deliveries.values() if d.due_at and d.due_at <= until]
+        yield from sorted(found, key=lambda d: d.due_at or until)
+
+
+class MemoryEventStore:
+    def __init__(self) -> None:
+        self._events: dict[tuple[str, str], Event] = {}
+
+    def put(self, event: Event) -> None:
+        self._events[event.user_id, event.id] = event
+
+    def get(self, user_id: str, event_id: str) -> Event | None:
+        return self._events.get((user_id, event_id))
+
+
+@dataclass(frozen=True)
+class Sent:
+    errand: Errand
+    delay: timedelta
+    request_id: str | None
+
+
+class MemoryDeliveryQueue:
+    """``sent``: all messages in the order they came."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+
+    def send(self, errand: Errand, *, delay: timedelta = timedelta(0), request_id: str | None = None) -> None:
+        if not timedelta(0) <= delay <= timedelta(seconds=900):
+            raise ValueError("a queue delays by 0 to 900 seconds")
+        self.sent.append(Sent(errand, delay, request_id))
+
+
+class MemoryLanes:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Dispatch, str | None]] = []
+
+    def send(self, user_id: str, dispatch: Dispatch, *, request_id: str | None = None) -> None:
+        self.sent.append((user_id, dispatch, request_id))

@@ -1,0 +1,27 @@
+"""From an event of the outbox to the queues: its work to the lane, a delivery to each endpoint that wants to hear of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.platform.events import Event
+from antiphon.webhooks.model import CALLBACK, Errand, matches
+from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes
+
+
+@dataclass(frozen=True)
+class Publisher:
+    endpoints: EndpointStore
+    lanes: Lanes
+    queue: DeliveryQueue
+
+    def publish(self, event: Event) -> int:
+        """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
+        if event.dispatch:
+            self.lanes.send(event.user_id, event.dispatch, request_id=event.request_id)
+        receivers = [e.id for e in self.endpoints.of_user(event.user_id) if e.active and matches(e.events, event.type)]
+        if event.callback_url:
+            receivers.append(CALLBACK)
+        for endpoint_id in receivers:
+            self.queue.send(Errand(event.user_id, endpoint_id, event.id), request_id=event.request_id)
+        return len(receivers)

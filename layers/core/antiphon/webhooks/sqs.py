@@ -1,0 +1,51 @@
+"""The deliveries queue and the lanes, in SQS."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from antiphon.platform.events import Dispatch
+from antiphon.webhooks.model import MAX_QUEUE_DELAY, Errand, payload_of
+
+
+def _attributes(request_id: str | None) -> dict[str, Any]:
+    return {"request_id": {"DataType": "String", "StringValue": request_id}} if request_id else {}
+
+
+class SqsDeliveryQueue:
+    """client: boto3's for SQS; url: of the deliveries queue."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, errand: Errand, *, delay: timedelta = timedelta(0), request_id: str | None = None) -> None:
+        if delay > MAX_QUEUE_DELAY:
+            raise ValueError("SQS delays a message by 900 seconds at most")
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps(payload_of(errand)),
+            DelaySeconds=max(0, math.ceil(delay.total_seconds())),
+            MessageGroupId=errand.endpoint_id if errand.endpoint_id.startswith("whk_") else errand.user_id,
+            MessageAttributes=_attributes(request_id),
+        )
+
+
+class SqsLanes:
+    """urls: of the queue of each (kind, lane)."""
+
+    def __init__(self, client: Any, urls: Mapping[tuple[str, str], str]) -> None:
+        self._client = client
+        self._urls = urls
+
+    def send(self, user_id: str, dispatch: Dispatch, *, request_id: str | None = None) -> None:
+        self._client.send_message(
+            QueueUrl=self._urls[dispatch.kind, dispatch.lane],
+            MessageBody=json.dumps({"user_id": user_id, "kind": dispatch.kind, "job_id": dispatch.job_id}),
+            MessageGroupId=user_id,
+            MessageAttributes=_attributes(request_id),
+        )
