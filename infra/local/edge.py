@@ -11,6 +11,7 @@ import argparse
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import uvicorn
@@ -69,10 +70,10 @@ def forwarded(headers: Iterable[tuple[str, str]], client: str) -> list[tuple[str
 class Api:
     """Passes `/v1` on to the API at the address `api`."""
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._api = api
         # No limit of its own below the API's 29 s; connections are kept for the next request.
-        self.client = httpx.AsyncClient(timeout=httpx.Timeout(35, connect=2), trust_env=False)
+        self.client = httpx.AsyncClient(timeout=httpx.Timeout(35, connect=2), trust_env=False, transport=transport)
         # Only what the client sent goes on.
         self.client.headers.clear()
 
@@ -85,6 +86,9 @@ class Api:
             detail = f"A request may have at most {MAX_BODY_BYTES} bytes; upload recordings with POST /v1/uploads."
             return problem(413, "too_large", "This is too large", detail)
         path = request.scope["raw_path"].decode("latin-1")
+        if {".", ".."} & set(unquote(path).split("/")):
+            # They would climb out of the API to the emulator's own addresses.
+            return problem(404, "not_found", "There is nothing here", "There is no such route.")
         query = request.scope["query_string"].decode("latin-1")
         client = request.client.host if request.client else "127.0.0.1"
         outgoing = self.client.build_request(
@@ -137,9 +141,12 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def application(api: str, web: Path | None) -> ASGIApp:
-    """The edge in front of the API at `api`, with the web app of the folder `web` where it is there."""
-    gateway = Api(api)
+def application(api: str, web: Path | None, transport: httpx.AsyncBaseTransport | None = None) -> ASGIApp:
+    """The edge in front of the API at `api`, with the web app of the folder `web` where it is there.
+
+    transport: how the API is reached; None for the network.
+    """
+    gateway = Api(api, transport)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
