@@ -314,10 +314,6 @@ def postpone(job: Job, until: datetime) -> Change:
 
 
 def dispatch_again(job: Job, now: datetime) -> Change:
-    """The message of a queued job was lost: announce it once more."""
-    after = _move_in_place(job, due_at=now + SWEEP_AFTER)
+    """The message of a job was lost: send it once more."""
+    after = replace(job, version=job.version + 1, due_at=now + SWEEP_AFTER if job.status is Status.QUEUED else None)
     return Change(job, after, _event(after, "queued", now, dispatch=True))
-
-
-def _move_in_place(job: Job, **changes: Any) -> Job:
-    return replace(job, version=job.version + 1, **changes)
