@@ -1,8 +1,10 @@
 """A native engine in a process of its own.
 
 Why: pocketsphinx keeps the GIL for the whole of an utterance (measured: a thread that should tick every 10 ms stood still for 11 s
-while ``process_raw`` worked on 40 s of audio), and the worker's heartbeat must tick meanwhile. espeak-ng has one global state per
-process. Both are C that may crash on input nobody has tried, and a crash must cost one job an attempt, never the worker.
+while ``process_raw`` worked on 40 s of audio), and the worker's heartbeat must tick meanwhile. Both pocketsphinx and espeak-ng are C
+that may crash on input nobody has tried; a crash must cost one job an attempt, never the worker. And both keep state from one call
+to the next that changes the outcome, so that a resumed job would differ from an unbroken one: each question is answered by a fork
+of the child, in which nothing was ever asked before (some milliseconds; the model is shared memory).
 
 One child per engine, started at the first question, killed by the kernel when the parent goes. Questions and answers are frames:
 two little-endian uint32 (lengths), JSON, raw bytes.
@@ -10,22 +12,26 @@ two little-endian uint32 (lengths), JSON, raw bytes.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from antiphon.platform.errors import EngineError
 
 _LENGTHS = struct.Struct("<II")
 _BOOT = "import runpy, sys; sys.path[:] = sys.argv[3:]; runpy.run_module(sys.argv[1], run_name='__main__')"
 
+Loaded = TypeVar("Loaded")
 Answer = tuple[dict[str, Any], bytes]
 
 
@@ -55,7 +61,7 @@ class Child:
         self._program, self._patience = program, patience
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._lifeline = -1
+        self._end: Callable[[], object] = int
 
     @property
     def pid(self) -> int | None:
@@ -69,7 +75,8 @@ class Child:
             if self.pid is None:
                 self._start()
             process = self._process
-            assert process is not None and process.stdin is not None
+            assert process is not None
+            assert process.stdin is not None
             try:
                 write_frame(process.stdin, head, body)
                 answer = read_frame(self._reader(process))
@@ -90,17 +97,21 @@ class Child:
     def _start(self) -> None:
         if self._process:
             self._stop(self._process)
-        lifeline, self._lifeline = os.pipe()
+        lifeline, held = os.pipe()
         try:
             # The path of this process is handed over, so that the child finds the very same packages however they were put there.
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _BOOT, self._program, str(lifeline), *(p for p in sys.path if p)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=(lifeline,),
+                # Ctrl-C and a group's SIGTERM are for the worker, which still wants the answer of the chunk that it is draining.
+                start_new_session=True,
             )
         finally:
             os.close(lifeline)
+        self._process = process
+        self._end = weakref.finalize(self, _end, process, held)
 
     def _reader(self, process: subprocess.Popen[bytes]) -> Callable[[int], bytes]:
         assert process.stdout is not None
@@ -121,49 +132,71 @@ class Child:
 
     def _stop(self, process: subprocess.Popen[bytes]) -> str:
         """End and reap the child, and say how it ended."""
-        assert process.stdin is not None and process.stdout is not None
         try:
             # A child that is about to die by itself gets the moment it needs, so that the sentence names its own signal.
             process.wait(timeout=0.2)
-            how = f"ended by signal {-process.returncode}" if process.returncode < 0 else f"exited with {process.returncode}"
+            how = (
+                f"ended by signal {-process.returncode}"
+                if process.returncode < 0
+                else f"exited with {process.returncode}"
+            )
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
             how = f"gave no answer within {self._patience:g} s"
-        for stream in (process.stdin, process.stdout):
-            try:
-                stream.close()
-            except BrokenPipeError:
-                continue  # what was still buffered for the dead child has no reader any more
-        os.close(self._lifeline)
+        self._end()
         self._process = None
         return f"The speech engine ({self._program.rpartition('.')[2]}) {how}"
 
 
-def serve(answer: Callable[[dict[str, Any], bytes], Answer]) -> None:
-    """The child's side: answer frames until the parent closes the pipe. EngineErrors travel to the parent."""
+def _end(process: subprocess.Popen[bytes], lifeline: int) -> None:
+    """Kill, reap and let go of everything; also called when the ``Child`` is garbage, and at the end of the program."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    os.close(lifeline)
+    for stream in (process.stdin, process.stdout):
+        assert stream is not None
+        try:
+            stream.close()
+        except BrokenPipeError:
+            continue  # what was still buffered for the dead child has no reader any more
+
+
+def serve(load: Callable[[], Loaded], answer: Callable[[Loaded, dict[str, Any], bytes], Answer]) -> None:
+    """The child's side: load at the first question, then answer each in a fork until the parent closes the pipe.
+
+    EngineErrors travel to the parent. A fork that crashes takes this process with it, in the same way.
+    """
     _die_with_the_parent(int(sys.argv[2]))
     # The engine's C code may print; only frames may reach the parent, so stdout becomes stderr for everybody else.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    loaded: Loaded | None = None
     while (frame := read_frame(sys.stdin.buffer.read)) is not None:
         try:
-            head, body = answer(*frame)
+            loaded = loaded or load()
         except EngineError as error:
-            head, body = {"error": error.detail, "code": error.code}, b""
-        write_frame(out, head, body)
+            write_frame(out, {"error": error.detail, "code": error.code})
+            continue
+        answerer = os.fork()
+        if answerer == 0:
+            try:
+                head, body = answer(loaded, *frame)
+            except EngineError as error:
+                head, body = {"error": error.detail, "code": error.code}, b""
+            write_frame(out, head, body)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(answerer, 0)[1])
+        if status < 0:
+            os.kill(os.getpid(), -status)
+        if status:
+            sys.exit(status)
 
 
 def _die_with_the_parent(lifeline: int) -> None:
-    """The parent holds the other end of this pipe. When it dies, however, the kernel sends SIGIO, whose default ends this process
-    at once, even inside C code that holds the GIL. (PR_SET_PDEATHSIG would fire when the *thread* that started us ends.)
-    Ctrl-C and a group's SIGTERM are for the parent, which still wants the answer of the chunk it is draining."""
-    import fcntl
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    """The parent holds the other end of this pipe. When it dies, however, the kernel sends SIGIO to this session, and its default
+    ends everyone in it at once, even inside C code that holds the GIL. (PR_SET_PDEATHSIG would fire when the *thread* that started
+    us ends.)"""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     if select.select([lifeline], [], [], 0)[0]:
         sys.exit(0)  # it died before we listened

@@ -33,7 +33,13 @@ class Espeak:
     def warm_up(self) -> None:
         rate = self._child.ask({})[0]["rate"]
         if rate != self.sample_rate:
-            raise EngineError(f"espeak-ng speaks at {rate} Hz, not at {self.sample_rate}; install espeakng-loader 0.2.4")
+            raise EngineError(
+                f"espeak-ng speaks at {rate} Hz, not at {self.sample_rate}; install espeakng-loader 0.2.4"
+            )
+
+    @property
+    def speaker_pid(self) -> int | None:
+        return self._child.pid
 
     def close(self) -> None:
         self._child.close()
@@ -82,7 +88,7 @@ def _words(text: str, marks: list[tuple[int, float]], duration: float) -> tuple[
     espeak marks most words once, numbers several times, and runs some small words together ("of the"): a word without a mark of its
     own shares the time of the word before it, by length.
     """
-    starts = {at: second for at, second in reversed(marks)}
+    starts = dict(map(tuple, reversed(marks)))
     spans = _spans(text, sorted(starts))
     if not spans:
         return ()
@@ -116,4 +122,6 @@ def _installed() -> str:
     try:
         return version("espeakng-loader")
     except PackageNotFoundError:
-        raise EngineError("The package espeakng-loader is not installed; add it, or choose another synthesizer") from None
+        raise EngineError(
+            "The package espeakng-loader is not installed; add it, or choose another synthesizer"
+        ) from None

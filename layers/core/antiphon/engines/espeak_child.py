@@ -12,7 +12,7 @@ from typing import Any
 from antiphon.engines.child import Answer, serve
 from antiphon.platform.errors import EngineError
 
-_RETRIEVAL, _DO_NOT_EXIT = 1, 0x8000
+_SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
 _RATE = 1
 _UTF8, _CHARACTERS = 1, 1
 _END, _WORD = 0, 1
@@ -43,14 +43,14 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class _Library:
-    """espeak-ng keeps one global state: one of these per process, used by one thread."""
+    """espeak-ng, which has one global state per process."""
 
     def __init__(self) -> None:
         import espeakng_loader
 
         self._lib = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         self.rate = self._lib.espeak_Initialize(
-            _RETRIEVAL, 0, str(espeakng_loader.get_data_path()).encode(), _DO_NOT_EXIT
+            _SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), _DO_NOT_EXIT
         )
         if self.rate <= 0:
             raise EngineError("espeak-ng found no data; install espeakng-loader again")
@@ -88,9 +88,6 @@ class _Library:
 
 def _slowed(pcm: bytes, rate: int, tempo: float) -> bytes:
     """The same pitch at ``tempo`` (0.5–1) of the speed, by ffmpeg's atempo."""
-    import av
-    import numpy as np
-
     graph = av.filter.Graph()
     source = graph.add_abuffer(format="s16", sample_rate=rate, layout="mono", time_base=Fraction(1, rate))
     stretch, sink = graph.add("atempo", f"{tempo:.6f}"), graph.add("abuffersink")
@@ -109,23 +106,21 @@ def _slowed(pcm: bytes, rate: int, tempo: float) -> bytes:
             return b"".join(parts)
 
 
-def main() -> None:
-    library: _Library | None = None
-
-    def answer(head: dict[str, Any], _: bytes) -> Answer:
-        nonlocal library
-        library = library or _Library()
-        if "text" not in head:
-            return {"rate": library.rate}, b""
-        wanted = _NORMAL * head["speed"]
-        pcm, marks = library.speak(head["text"], head["voice"], round(max(_SLOWEST, wanted)))
-        if wanted < _SLOWEST and pcm:
-            tempo = wanted / _SLOWEST
-            pcm, marks = _slowed(pcm, library.rate, tempo), [(at, second / tempo) for at, second in marks]
-        return {"rate": library.rate, "marks": marks}, pcm
-
-    serve(answer)
+def _answer(library: _Library, head: dict[str, Any], _: bytes) -> Answer:
+    """head: ``text``, ``voice`` (espeak's name), ``speed``; PCM with ``marks`` (see ``_Library.speak``). Empty: ``rate`` only."""
+    if "text" not in head:
+        return {"rate": library.rate}, b""
+    wanted = _NORMAL * head["speed"]
+    pcm, marks = library.speak(head["text"], head["voice"], round(max(_SLOWEST, wanted)))
+    if wanted < _SLOWEST and pcm:
+        tempo = wanted / _SLOWEST
+        pcm, marks = _slowed(pcm, library.rate, tempo), [(at, second / tempo) for at, second in marks]
+    return {"marks": marks}, pcm
 
 
 if __name__ == "__main__":
-    main()
+    # Imported here and not where they are used: every sentence is spoken in a fork, which would import them anew.
+    import av
+    import numpy as np
+
+    serve(_Library, _answer)

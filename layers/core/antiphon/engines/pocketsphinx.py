@@ -41,6 +41,10 @@ class PocketSphinx:
     def warm_up(self) -> None:
         self._child.ask({})
 
+    @property
+    def decoder_pid(self) -> int | None:
+        return self._child.pid
+
     def close(self) -> None:
         self._child.close()
 
@@ -82,7 +86,9 @@ class PocketSphinx:
             yield TranscribedChunk(
                 end=(position + cut.end) / SAMPLE_RATE,
                 segments=tuple(
-                    segment for start, end in cut.utterances if (segment := self._decode(held[start:end], position + start))
+                    segment
+                    for start, end in cut.utterances
+                    if (segment := self._decode(held[start:end], position + start))
                 ),
                 language="en",
             )
@@ -95,7 +101,12 @@ class PocketSphinx:
         body = _prepared(pcm, position)
         began = position / SAMPLE_RATE
         words = tuple(
-            Word(_VARIANT.sub("", word), round(began + start, 3), round(began + end, 3), round(min(1.0, max(0.0, score)), 4))
+            Word(
+                _VARIANT.sub("", word),
+                round(began + start, 3),
+                round(began + end, 3),
+                round(min(1.0, max(0.0, score)), 4),
+            )
             for word, start, end, score in self._words(body)
             if not _MARKER.fullmatch(word)
         )

@@ -9,36 +9,25 @@ from antiphon.engines.child import Answer, serve
 FRAMES_PER_SECOND = 100
 
 
-def _decoder() -> Any:
+def _load() -> Any:
     from pocketsphinx import Decoder
 
-    # Batch normalisation over the utterance: with the default ("live") its outcome would depend on what was decoded before.
-    return Decoder(topn=8, cmn="batch", loglevel="FATAL")
+    return Decoder(topn=8, loglevel="FATAL")
 
 
-def _words(decoder: Any, pcm: bytes) -> list[tuple[str, float, float, float]]:
-    """(word as in the dictionary, start, end, posterior): seconds from the beginning of the utterance."""
+def _answer(decoder: Any, head: dict[str, Any], body: bytes) -> Answer:
+    """body: one utterance, int16, 16 kHz. words: (as in the dictionary, start, end, posterior), in seconds from its beginning."""
+    if not body:
+        return {"words": []}, b""
     decoder.start_utt()
-    decoder.process_raw(pcm, full_utt=True)
+    decoder.process_raw(body, full_utt=True)
     decoder.end_utt()
-    if decoder.hyp() is None:
-        return []
-    return [
-        (segment.word, segment.start_frame / FRAMES_PER_SECOND, (segment.end_frame + 1) / FRAMES_PER_SECOND, segment.prob)
-        for segment in decoder.seg()
+    segments = decoder.seg() if decoder.hyp() is not None else ()
+    words = [
+        (s.word, s.start_frame / FRAMES_PER_SECOND, (s.end_frame + 1) / FRAMES_PER_SECOND, s.prob) for s in segments
     ]
-
-
-def main() -> None:
-    decoder: Any = None
-
-    def answer(head: dict[str, Any], body: bytes) -> Answer:
-        nonlocal decoder
-        decoder = decoder or _decoder()
-        return {"words": _words(decoder, body) if body else []}, b""
-
-    serve(answer)
+    return {"words": words}, b""
 
 
 if __name__ == "__main__":
-    main()
+    serve(_load, _answer)

@@ -88,7 +88,9 @@ class Transcriber(Protocol):
     def unmet(self, options: TranscriptionOptions) -> tuple[str, ...]:
         """A sentence for each asked option that this engine does not offer; shown as warnings of the result."""
 
-    def transcribe(self, audio: Iterable[np.ndarray], options: TranscriptionOptions, *, offset: float = 0.0) -> Iterator[TranscribedChunk]:
+    def transcribe(
+        self, audio: Iterable[np.ndarray], options: TranscriptionOptions, *, offset: float = 0.0
+    ) -> Iterator[TranscribedChunk]:
         """Yield chunks in order, the last one with ``end`` = end of the audio, also for silence.
 
         audio: blocks of float32, mono, 16 kHz, shape (samples,), in [-1, 1], of any length; consumed lazily, never held as a whole.

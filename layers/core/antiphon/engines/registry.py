@@ -23,7 +23,11 @@ def make_transcriber(name: str, settings: Mapping[str, str]) -> Transcriber:
 
         return PocketSphinx()
     if name == "whisperx":
-        _only(name, settings, ("model_dir", "align_dirs", "diarize_dir", "device", "compute_type", "batch_size", "threads"))
+        _only(
+            name,
+            settings,
+            ("model_dir", "align_dirs", "diarize_dir", "device", "compute_type", "batch_size", "threads"),
+        )
         from antiphon.engines.whisperx import WhisperX
 
         return WhisperX(
@@ -82,5 +86,7 @@ def _count(settings: Mapping[str, str], key: str, default: int) -> int:
 def _pairs(text: str) -> dict[str, str]:
     pairs = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
     if len(pairs) != len([pair for pair in text.split(",") if pair.strip()]):
-        raise EngineError(f"The setting align_dirs must look like en=/models/align-en,de=/models/align-de, not {text!r}")
+        raise EngineError(
+            f"The setting align_dirs must look like en=/models/align-en,de=/models/align-de, not {text!r}"
+        )
     return {language.strip(): folder.strip() for language, folder in pairs.items()}

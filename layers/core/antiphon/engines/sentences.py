@@ -24,7 +24,8 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“‘])(?:mr|mrs|ms|dr|prof|rev|gen|sen|rep|st|sr|jr|vs|vol|fig|approx|inc|ltd|co|dept|est|e\.g|i\.e|cf|al|bzw|ca|z\.b|d\.h|[^\W\d_])\.$",
     re.IGNORECASE,
 )
-_PAUSE = re.compile(r"[,;:،、，；：—–]\s*|\s+")
+_PAUSE = re.compile(r"[,;:،、，；：—–]\s*")
+_SPACE = re.compile(r"\s+")
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -68,7 +69,9 @@ def _bounded(sentence: str) -> Iterator[str]:
     start = 0
     while len(sentence) - start > LONGEST:
         window = sentence[start : start + LONGEST]
-        pauses = [found.end() for found in _PAUSE.finditer(window) if found.end() > LONGEST // 4]
+        pauses = [found.end() for found in _PAUSE.finditer(window, LONGEST // 2)] or [
+            found.end() for found in _SPACE.finditer(window, LONGEST // 4)
+        ]
         end = pauses[-1] if pauses else _between_letters(window)
         if piece := window[:end].strip():
             yield piece

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -79,7 +80,11 @@ def _quietest(pcm: NDArray[np.int16]) -> int:
 
 def _padded(spoken: list[tuple[int, int]], end: int) -> tuple[tuple[int, int], ...]:
     """Widened by a little silence, which the decoder likes, but never into a neighbour."""
-    bounds = [0, *(min(end, (stop + start) // 2) for (_, stop), (start, _) in zip(spoken, spoken[1:], strict=False)), end]
+    bounds = [
+        0,
+        *(min(end, (stop + start) // 2) for (_, stop), (start, _) in pairwise(spoken)),
+        end,
+    ]
     return tuple(
         (max(low, start - _PAD), min(high, stop + _PAD))
         for (start, stop), low, high in zip(spoken, bounds, bounds[1:], strict=False)

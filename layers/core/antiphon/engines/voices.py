@@ -107,7 +107,9 @@ def known_mix(text: str, known: Collection[str], engine: str) -> tuple[tuple[str
         raise EngineError(error.detail, code="unknown_voice") from None
     for voice, _ in mix:
         if voice not in known:
-            raise EngineError(f"{engine} has no voice {voice!r}; GET /v1/voices lists those it has", code="unknown_voice")
+            raise EngineError(
+                f"{engine} has no voice {voice!r}; GET /v1/voices lists those it has", code="unknown_voice"
+            )
     return mix
 
 
