@@ -72,6 +72,11 @@ class Home:
         os.write(lock, f"process {os.getpid()}".encode())
         self._lock = lock
 
+    @property
+    def claimed(self) -> bool:
+        """Whether this object holds the claim."""
+        return self._lock is not None
+
     def release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)

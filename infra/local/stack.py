@@ -36,8 +36,9 @@ LAPTOP = {
     "Synthesizer": "espeak",
     "AllowLocalCallbacks": "true",
     "TrustedByWorkers": f"arn:aws:iam::{ACCOUNT}:root",
+    "WebOrigin": "<url>",
 }
-"""Parameters of template.yaml that make it a laptop's."""
+"""Parameters of template.yaml that make it a laptop's; <url> is where the edge answers."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ class LocalStack:
     def stop_all(self) -> None:
         """Stop everything in order: workers first, while what they write to still answers; the emulator saves last."""
         self._stopping.set()
+        if not self.home.claimed:
+            return
         if self._watcher.is_alive():
             self._watcher.join()
         with self._lock:
@@ -182,8 +185,9 @@ class LocalStack:
         self.start("emulator")
 
         packager = Packager(self._build, EMULATOR_PYTHON)
+        parameters = {name: value.replace("<url>", self.url) for name, value in self._parameters.items()}
         deployment = deploy(
-            self.session, account.endpoint, self._template, "antiphon", self._parameters, packager, say=self._say
+            self.session, account.endpoint, self._template, "antiphon", parameters, packager, say=self._say
         )
         self.outputs = deployment.outputs
         config = self.home.write_profiles(account, {worker.name: self.outputs[worker.role] for worker in self._workers})

@@ -10,26 +10,28 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.local.deploy import DeployError
 from infra.local.expand import TemplateError
 from infra.local.home import LocalError
 from infra.local.package import PackageError
-from infra.local.stack import LAPTOP, ROOT, LocalStack
+from infra.local.stack import LAPTOP, ROOT, WORKERS, LocalStack, Worker
 
 
 def say(line: str) -> None:
     print(line, flush=True)
 
 
-def announce(stack: LocalStack) -> None:
+def announce(stack: LocalStack, laptop: Mapping[str, str]) -> None:
     """Where it answers, how to begin, and what works inside."""
     sign_up = f"curl -s {stack.url}/v1/auth/register -H 'content-type: application/json' -d "
     body = """'{"email": "you@example.com", "password": "a long pass phrase"}'"""
     say(f"\nAntiphon answers at {stack.url}\n")
     say(f"  Sign up:  {sign_up}{body}")
-    say(f"  Engines:  {LAPTOP['Transcriber']} (transcription), {LAPTOP['Synthesizer']} (speech)")
+    engines = [laptop[name] for name in ("Transcriber", "Synthesizer") if name in laptop]
+    say(f"  Engines:  {', '.join(engines)}")
     say(f"  AWS:      set -a; . {stack.home.run / 'env'}; set +a")
     say(f"  Logs:     {stack.home.logs}\n\nCtrl-C stops it.\n")
 
@@ -40,7 +42,13 @@ def port_from(text: str) -> int:
     return int(text)
 
 
-def main() -> int:
+def main(
+    template: Path = ROOT / "template.yaml",
+    workers: Sequence[Worker] = WORKERS,
+    laptop: Mapping[str, str] = LAPTOP,
+    build: Path | None = None,
+) -> int:
+    """Run the system of `template` until a signal; the exit status. build: where archives are kept, None for the home."""
     stopped, started = threading.Event(), threading.Event()
 
     def stop(*_: object) -> None:
@@ -54,10 +62,9 @@ def main() -> int:
     try:
         port = port_from(os.environ.get("ANTIPHON_PORT", "8000"))
         home = Path(os.environ.get("ANTIPHON_HOME", ROOT / ".antiphon"))
-        parameters = {**LAPTOP, "WebOrigin": f"http://127.0.0.1:{port}"}
-        with LocalStack(home, port, parameters, say=say) as stack:
+        with LocalStack(home, port, laptop, template, workers, build, say) as stack:
             started.set()
-            announce(stack)
+            announce(stack, laptop)
             stopped.wait()
             say("Stopping …")
     except KeyboardInterrupt:
