@@ -1,0 +1,261 @@
+"""T-03: the fakes and the real stores of webhooks pass one suite."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.endpoint import Endpoint as Wire
+from botocore.exceptions import ReadTimeoutError
+
+from antiphon.platform.events import Dispatch, Event
+from antiphon.platform.ids import derived_id
+from antiphon.platform.outbox import EventRow, event_row
+from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
+from antiphon.webhooks.memory import MemoryDeliveryStore, MemoryEndpointStore, MemoryEventStore
+from antiphon.webhooks.model import (
+    CALLBACK,
+    KEEP,
+    Delivery,
+    Endpoint,
+    Outcome,
+    attempted,
+    begin,
+    canceled,
+    next_errand,
+    swept,
+)
+from antiphon.webhooks.ports import DeliveryStore, EndpointStore, Stale
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
+USER, OTHER = "usr_01", "usr_02"
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def endpoints(request: pytest.FixtureRequest) -> EndpointStore:
+    return MemoryEndpointStore() if request.param == "memory" else DynamoEndpointStore(request.getfixturevalue("table"))
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def deliveries(request: pytest.FixtureRequest) -> DeliveryStore:
+    return MemoryDeliveryStore() if request.param == "memory" else DynamoDeliveryStore(request.getfixturevalue("table"))
+
+
+def endpoint(number: int = 1, **changes: Any) -> Endpoint:
+    made = Endpoint(
+        f"whk_{number:026d}",
+        USER,
+        "https://hooks.example.com/ü",
+        ("speech.*", "media.edited"),
+        NOW,
+        f"whsec_{number}",
+        "Öl",
+    )
+    return replace(made, **changes)
+
+
+def delivery(number: int = 1, endpoint_id: str = "whk_1", **changes: Any) -> Delivery:
+    at = NOW + timedelta(seconds=number)
+    event = Event(derived_id("evt", at, str(number)), USER, "speech.succeeded", at, {"id": "job_1", "note": "Grüße 🎙"})
+    return replace(begin(event, endpoint_id, "https://hooks.example.com", at), **changes)
+
+
+def failed(before: Delivery, now: datetime = NOW) -> Delivery:
+    return attempted(before, next_errand(before), now, Outcome(500, None, 12, "Störung", "30"), now, 0.5)
+
+
+def test_an_endpoint_comes_back_as_it_was_written(endpoints: EndpointStore) -> None:
+    made = endpoint(active=False, disabled_reason="gone")
+    assert endpoints.create(made) == made
+    assert endpoints.get(USER, made.id) == made
+    assert endpoints.get(OTHER, made.id) is None
+    assert endpoints.get(USER, endpoint(2).id) is None
+
+
+def test_creating_an_endpoint_twice_gives_the_first(endpoints: EndpointStore) -> None:
+    first = endpoints.create(endpoint())
+    assert endpoints.create(endpoint(secret="whsec_other")) == first
+
+
+def test_the_endpoints_of_a_user_come_newest_first(endpoints: EndpointStore) -> None:
+    made = [endpoints.create(endpoint(n)) for n in (2, 3, 1)]
+    endpoints.create(endpoint(4, user_id=OTHER))
+    endpoints.account_secret(USER, "whsec_account")
+    assert list(endpoints.of_user(USER)) == sorted(made, key=lambda e: e.id, reverse=True)
+    assert list(endpoints.of_user("usr_03")) == []
+
+
+def test_an_endpoint_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -> None:
+    first = endpoints.create(endpoint())
+    second = replace(first, active=False, disabled_reason="gone", description="")
+    assert endpoints.replace(first, second)
+    assert endpoints.get(USER, first.id) == second
+    assert not endpoints.replace(first, replace(first, url="https://late.example.com"))
+    assert endpoints.get(USER, first.id) == second
+
+
+def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> None:
+    made = endpoints.create(endpoint())
+    assert not endpoints.delete(OTHER, made.id)
+    assert endpoints.delete(USER, made.id)
+    assert not endpoints.delete(USER, made.id)
+    assert endpoints.get(USER, made.id) is None
+    assert not endpoints.replace(made, replace(made, active=False))
+    assert endpoints.get(USER, made.id) is None
+
+
+def test_the_secret_of_an_account_is_made_once(endpoints: EndpointStore) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda n: endpoints.account_secret(USER, f"whsec_{n}"), range(4)))
+    assert len(found) == 1
+    assert endpoints.account_secret(OTHER, "whsec_theirs") == "whsec_theirs"
+
+
+def test_a_delivery_comes_back_as_it_was_written(deliveries: DeliveryStore) -> None:
+    made = deliveries.create(delivery())
+    assert made == delivery()
+    after = failed(made)
+    deliveries.replace(made, after)
+    found = deliveries.get(USER, "whk_1", made.id)
+    assert found is not None
+    assert found.body.encode() == made.body.encode()
+    assert found.attempts[0].outcome == Outcome(500, None, 12, "Störung", "30")
+    assert found == after
+    assert deliveries.find(made.id) == after
+    assert deliveries.get(USER, "whk_2", made.id) is None
+    assert deliveries.find(delivery(2).id) is None
+
+
+def test_creating_a_delivery_twice_gives_the_first(deliveries: DeliveryStore) -> None:
+    """W-05: the body of the first stays."""
+    first = deliveries.create(delivery())
+    after = failed(first)
+    deliveries.replace(first, after)
+    assert deliveries.create(delivery(body="another")) == after
+
+
+def test_one_of_two_writers_wins(deliveries: DeliveryStore) -> None:
+    first = deliveries.create(delivery())
+    deliveries.replace(first, failed(first))
+    with pytest.raises(Stale):
+        deliveries.replace(first, canceled(first))
+    with pytest.raises(Stale):
+        deliveries.replace(delivery(2), failed(delivery(2)))
+
+
+def test_eight_writers_at_once_leave_one_attempt(deliveries: DeliveryStore) -> None:
+    """T-02: the condition is on the row, not on luck."""
+    first = deliveries.create(delivery())
+
+    def write(number: int) -> bool:
+        try:
+            outcome = Outcome(500, None, number)
+            deliveries.replace(first, attempted(first, next_errand(first), NOW, outcome, NOW, 0.5))
+        except Stale:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, range(8))) == 1
+    found = deliveries.find(first.id)
+    assert found is not None
+    assert len(found.attempts) == 1
+
+
+def test_the_log_comes_in_pages_newest_first_and_forgets_what_expired(deliveries: DeliveryStore) -> None:
+    """W-20: filtered on reading, since the table removes late."""
+    made = [deliveries.create(delivery(n)) for n in range(1, 6)]
+    deliveries.create(delivery(7, "whk_2"))
+    seen: list[Delivery] = []
+    position: str | None = None
+    for _ in range(3):
+        page = deliveries.list(USER, "whk_1", NOW, limit=2, position=position)
+        seen += page.items
+        position = page.position
+    assert position is None
+    assert seen == made[::-1]
+    later = NOW + KEEP + timedelta(seconds=3, milliseconds=500)
+    rest = deliveries.list(USER, "whk_1", later, limit=2)
+    assert (rest.items, rest.position) == (tuple(made[:2:-1]), None)
+
+
+def test_callback_deliveries_are_each_users_own(deliveries: DeliveryStore) -> None:
+    mine = deliveries.create(delivery(1, CALLBACK))
+    theirs = deliveries.create(delivery(2, CALLBACK, user_id=OTHER))
+    assert deliveries.list(USER, CALLBACK, NOW, limit=9).items == (mine,)
+    assert deliveries.get(OTHER, CALLBACK, mine.id) is None
+    assert deliveries.find(theirs.id) == theirs
+
+
+def test_what_is_due_is_found_by_its_moment_and_nothing_else(deliveries: DeliveryStore) -> None:
+    """W-12: the moment of the next attempt is in the table."""
+    made = [deliveries.create(delivery(n)) for n in range(1, 9)]
+    done = canceled(made[0])
+    deliveries.replace(made[0], done)
+    moved = swept(made[1], NOW + timedelta(hours=1))
+    deliveries.replace(made[1], moved)
+    due = made[2].due_at
+    assert due is not None
+    assert list(deliveries.due(due - timedelta(milliseconds=1))) == []
+    assert list(deliveries.due(due)) == [made[2]]
+    assert list(deliveries.due(NOW + timedelta(minutes=30))) == made[2:]
+    assert list(deliveries.due(NOW + timedelta(days=1))) == [*made[2:], moved]
+
+
+def test_events_are_read_as_the_outbox_wrote_them(request: pytest.FixtureRequest) -> None:
+    at = NOW
+    event = Event(
+        derived_id("evt", at, "1"),
+        USER,
+        "speech.queued",
+        at,
+        {"n": 1},
+        Dispatch("speech", "standard", "job_1"),
+        "https://x.example",
+        "req-1",
+    )
+    memory = MemoryEventStore()
+    memory.put(event)
+    table = request.getfixturevalue("table")
+    event_row(table.bind(EventRow), event).save()
+    for store in (memory, DynamoEventStore(table)):
+        assert store.get(USER, event.id) == event
+        assert store.get(OTHER, event.id) is None
+
+
+def test_a_write_whose_answer_was_lost_is_a_write(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Q-10, Q-11: botocore's silent second try meets our own row; that is no conflict."""
+    endpoints, deliveries = DynamoEndpointStore(table), DynamoDeliveryStore(table)
+    lost: list[str] = []
+    original = Wire._get_response
+
+    def losing(self: Any, request: Any, operation: Any, context: Any) -> Any:
+        answer = original(self, request, operation, context)
+        if operation.name in ("PutItem", "TransactWriteItems") and lost.count(operation.name) < limit:
+            lost.append(operation.name)
+            return None, ReadTimeoutError(endpoint_url="moto", error=TimeoutError())
+        return answer
+
+    monkeypatch.setattr(Wire, "_get_response", losing)
+    limit = 1
+    made = endpoints.create(endpoint())
+    assert made == endpoint()
+    lost.clear()
+    assert endpoints.replace(made, replace(made, active=False))
+    lost.clear()
+    assert endpoints.account_secret(USER, "whsec_mine") == "whsec_mine"
+    lost.clear()
+    first = deliveries.create(delivery())
+    assert first == delivery()
+    assert lost == ["TransactWriteItems"]
+    lost.clear()
+    odd = NOW + timedelta(microseconds=7)
+    after = failed(first, odd)
+    deliveries.replace(first, after)
+    assert lost == ["PutItem"]
+    found = deliveries.find(first.id)
+    assert found is not None
+    assert found.version == after.version

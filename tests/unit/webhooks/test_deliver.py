@@ -1,0 +1,304 @@
+"""The delivery of one message, and the sweep, over the stores in memory and a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from antiphon.platform.events import Dispatch, Event
+from antiphon.platform.ids import derived_id
+from antiphon.webhooks.deliver import Deliverer
+from antiphon.webhooks.memory import (
+    MemoryDeliveryQueue,
+    MemoryDeliveryStore,
+    MemoryEndpointStore,
+    MemoryEventStore,
+    MemoryLanes,
+)
+from antiphon.webhooks.model import (
+    CALLBACK,
+    GRACE,
+    LADDER,
+    Delivery,
+    Endpoint,
+    Errand,
+    Outcome,
+    Status,
+    delivery_id,
+    new_secret,
+)
+from antiphon.webhooks.ports import Stale
+from antiphon.webhooks.publish import Publisher
+from antiphon.webhooks.sweep import SweepDeliveries
+from tests.unit.conftest import HeldClock
+
+USER = "usr_01"
+
+
+@dataclass
+class Wire:
+    """Stands for the network: answers with the outcomes in turn, the last one from then on."""
+
+    outcomes: list[Outcome]
+    posted: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        self.posted.append((url, dict(headers), body))
+        return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+
+
+class World:
+    def __init__(self, clock: HeldClock, *outcomes: Outcome) -> None:
+        self.clock = clock
+        self.endpoints = MemoryEndpointStore()
+        self.deliveries = MemoryDeliveryStore()
+        self.events = MemoryEventStore()
+        self.queue = MemoryDeliveryQueue()
+        self.lanes = MemoryLanes()
+        self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
+        self.publisher = Publisher(self.endpoints, self.lanes, self.queue)
+        self.deliverer = Deliverer(
+            self.endpoints, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
+        )
+        self.sweep = SweepDeliveries(self.deliveries, self.queue, clock)
+        self.endpoint = self.endpoints.create(
+            Endpoint(derived_id("whk", clock(), "e"), USER, "https://hooks.example.com", ("*",), clock(), new_secret())
+        )
+
+    def event(self, name: str = "a", **changes: object) -> Event:
+        event = Event(
+            derived_id("evt", self.clock(), name), USER, "speech.succeeded", self.clock(), {"id": "job_1"}, **changes
+        )  # type: ignore[arg-type]
+        self.events.put(event)
+        return event
+
+    def errand(self, event: Event) -> Errand:
+        return Errand(USER, self.endpoint.id, event.id)
+
+    def stored(self, event: Event) -> Delivery:
+        found = self.deliveries.get(USER, self.endpoint.id, delivery_id(event.id, self.endpoint.id))
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def failing(clock: HeldClock) -> World:
+    return World(clock, Outcome(500, None, 5))
+
+
+def test_every_planned_attempt_starts_at_its_time_and_not_later_than_a_minute_after(failing: World) -> None:
+    """W-11, W-12: with a janitor that looks every minute and a queue that delays by 15 minutes at most; every time survives a restart, being in the row."""
+    clock, event = failing.clock, failing.event()
+    failing.queue.send(failing.errand(event))
+    arrivals = [(clock.now, failing.queue.sent.pop().errand)]
+    started: list[timedelta] = []
+    begun, planned = clock.now, clock.now
+    for _ in range(80 * 60):
+        failing.sweep()
+        arrivals += [(clock.now + sent.delay, sent.errand) for sent in failing.queue.sent]
+        failing.queue.sent.clear()
+        while ready := [a for a in arrivals if a[0] < clock.now + timedelta(minutes=1)]:
+            at, errand = min(ready, key=lambda a: a[0])
+            arrivals.remove((at, errand))
+            minute, clock.now = clock.now, max(at, clock.now)
+            before = len(failing.wire.posted)
+            failing.deliverer.deliver(errand)
+            if len(failing.wire.posted) > before:
+                started.append(clock.now - begun)
+                assert timedelta(0) <= clock.now - planned <= timedelta(seconds=60)
+                planned = failing.stored(event).next_attempt_at or planned
+            arrivals += [(clock.now + sent.delay, sent.errand) for sent in failing.queue.sent]
+            failing.queue.sent.clear()
+            clock.now = minute
+        clock.move(minutes=1)
+    assert len(started) == len(LADDER)
+    assert failing.stored(event).status is Status.FAILED
+    assert list(failing.deliveries.due(clock.now + timedelta(days=9))) == []
+
+
+def test_a_short_wait_is_the_queues_and_a_long_one_the_sweeps(failing: World) -> None:
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    (short,) = failing.queue.sent
+    assert (short.errand.attempt, short.delay) == (2, timedelta(seconds=5))
+    assert failing.stored(event).due_at == failing.clock.now + timedelta(seconds=5) + GRACE
+    failing.clock.move(seconds=5)
+    failing.deliverer.deliver(short.errand)
+    failing.clock.move(seconds=300)
+    failing.deliverer.deliver(failing.queue.sent[1].errand)
+    assert len(failing.queue.sent) == 2
+    assert (
+        failing.stored(event).due_at
+        == failing.stored(event).next_attempt_at
+        == failing.clock.now + timedelta(minutes=30)
+    )
+    failing.clock.move(minutes=29, seconds=20)
+    assert failing.sweep() == 1
+    assert (failing.queue.sent[2].errand.attempt, failing.queue.sent[2].delay) == (4, timedelta(seconds=40))
+    assert failing.sweep() == 0
+
+
+def test_a_message_lost_after_the_row_was_written_is_sent_again(
+    failing: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W-21: a crash between row and queue."""
+    event = failing.event()
+    send = failing.queue.send
+
+    def crash(*args: object, **kwargs: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(failing.queue, "send", crash)
+    with pytest.raises(ConnectionError):
+        failing.deliverer.deliver(failing.errand(event))
+    monkeypatch.setattr(failing.queue, "send", send)
+    failing.deliverer.deliver(failing.errand(event))
+    assert failing.queue.sent == []
+    failing.clock.move(minutes=5)
+    assert failing.sweep() == 1
+    assert failing.queue.sent[0].errand.attempt == 2
+    failing.deliverer.deliver(failing.queue.sent[0].errand)
+    assert failing.stored(event).planned == 2
+
+
+def test_a_message_lost_before_the_first_attempt_was_noted_is_sent_again(clock: HeldClock) -> None:
+    """W-21: the row is there, the process died while it sent."""
+    world = World(clock)
+    event = world.event()
+
+    class Crash(Exception):
+        pass
+
+    def die(*args: object) -> Outcome:
+        raise Crash
+
+    with pytest.raises(Crash):
+        replace(world.deliverer, sender=type("Dead", (), {"post": die})()).deliver(world.errand(event))
+    clock.move(minutes=5)
+    assert world.sweep() == 1
+    world.deliverer.deliver(world.queue.sent[0].errand)
+    assert world.stored(event).status is Status.SUCCEEDED
+    assert len(world.wire.posted) == 1
+
+
+def test_old_messages_and_duplicates_change_nothing(failing: World) -> None:
+    """W-05: the plan does not double."""
+    event = failing.event()
+    for _ in range(5):
+        failing.deliverer.deliver(failing.errand(event))
+    assert len(failing.wire.posted) == len(failing.queue.sent) == 1
+    failing.deliverer.deliver(replace(failing.errand(event), attempt=3))
+    assert len(failing.wire.posted) == 1
+
+
+def test_two_at_once_send_twice_but_count_once(failing: World) -> None:
+    """At least once: both have sent when the first writes; the second finds its attempt made and plans nothing."""
+    event = failing.event()
+    errand = failing.errand(event)
+    inner = failing.wire.post
+
+    def overtaken(url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        failing.deliverer.deliver(errand)
+        return replace(inner(url, headers, body), duration_ms=9)
+
+    assert (
+        replace(failing.deliverer, sender=type("Slow", (), {"post": staticmethod(overtaken)})()).deliver(errand) is None
+    )
+    assert len(failing.wire.posted) == 2
+    assert len({headers["webhook-id"] for _, headers, _ in failing.wire.posted}) == 1
+    assert failing.stored(event).planned == len(failing.queue.sent) == 1
+
+
+def test_a_manual_attempt_at_the_same_moment_keeps_both_in_the_log(failing: World) -> None:
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    planned, manual = failing.queue.sent[0].errand, replace(failing.errand(event), manual="req_1")
+    inner = failing.wire.post
+
+    def overtaken(url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+        failing.deliverer.deliver(manual)
+        return inner(url, headers, body)
+
+    replace(failing.deliverer, sender=type("Slow", (), {"post": staticmethod(overtaken)})()).deliver(planned)
+    assert [(a.number, a.trigger.value) for a in failing.stored(event).attempts] == [
+        (1, "plan"),
+        (2, "manual"),
+        (3, "plan"),
+    ]
+    assert failing.stored(event).planned == 2
+
+
+def test_the_timestamp_is_new_on_each_attempt(failing: World) -> None:
+    """W-05."""
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    failing.clock.move(seconds=5)
+    failing.deliverer.deliver(failing.queue.sent[0].errand)
+    (_, first, body), (_, second, again) = failing.wire.posted
+    assert body == again
+    assert first["webhook-id"] == second["webhook-id"] == event.id
+    assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) == 5
+    assert first["webhook-signature"] != second["webhook-signature"]
+
+
+def test_a_switched_off_endpoint_ends_what_waits(failing: World) -> None:
+    """W-18."""
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    assert failing.endpoints.replace(failing.endpoint, replace(failing.endpoint, active=False))
+    failing.deliverer.deliver(failing.queue.sent[0].errand)
+    assert failing.stored(event).status is Status.CANCELED
+    assert len(failing.wire.posted) == 1
+    failing.clock.move(days=2)
+    assert failing.sweep() == 0
+
+
+def test_an_event_that_is_gone_is_no_error(failing: World) -> None:
+    assert (
+        failing.deliverer.deliver(Errand(USER, failing.endpoint.id, derived_id("evt", failing.clock(), "never")))
+        is None
+    )
+    assert failing.wire.posted == []
+
+
+def test_an_event_without_a_callback_url_has_no_callback(failing: World) -> None:
+    assert failing.deliverer.deliver(Errand(USER, CALLBACK, failing.event().id)) is None
+
+
+def test_a_changed_address_holds_for_the_next_attempt(failing: World) -> None:
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    assert failing.endpoints.replace(failing.endpoint, replace(failing.endpoint, url="https://new.example.com"))
+    failing.deliverer.deliver(failing.queue.sent[0].errand)
+    assert [url for url, _, _ in failing.wire.posted] == ["https://hooks.example.com", "https://new.example.com"]
+
+
+def test_publishing_goes_to_the_lane_first_and_to_the_callback_last(clock: HeldClock) -> None:
+    world = World(clock)
+    event = world.event(
+        dispatch=Dispatch("speech", "standard", "job_1"), callback_url="https://own.example.com", request_id="req-1"
+    )
+    assert world.publisher.publish(event) == 2
+    assert world.lanes.sent == [(USER, Dispatch("speech", "standard", "job_1"), "req-1")]
+    assert [(s.errand.endpoint_id, s.errand.attempt, s.request_id) for s in world.queue.sent] == [
+        (world.endpoint.id, 1, "req-1"),
+        (CALLBACK, 1, "req-1"),
+    ]
+    for sent in world.queue.sent:
+        world.deliverer.deliver(sent.errand)
+    assert [url for url, _, _ in world.wire.posted] == ["https://hooks.example.com", "https://own.example.com"]
+
+
+def test_a_sweep_that_loses_the_race_sends_nothing(failing: World) -> None:
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    failing.queue.sent.clear()
+    failing.clock.move(minutes=6)
+    stale = list(failing.deliveries.due(failing.clock()))
+    assert len(stale) == 1
+    assert failing.sweep() == 1
+    with pytest.raises(Stale):
+        failing.deliveries.replace(stale[0], replace(stale[0], version=stale[0].version + 1, planned=7))
