@@ -96,6 +96,7 @@ def install_snapshots(state: Path) -> Snapshots:
     from ministack.core import persistence
     from ministack.services import lambda_svc
 
+    from infra.local.corrections import forget_layers
     from infra.local.snapshots import Snapshots
 
     snapshots = Snapshots(state / "services", persistence._json_default, persistence._json_object_hook)
@@ -109,36 +110,12 @@ def install_snapshots(state: Path) -> Snapshots:
     def load_all() -> None:
         load_services()
         restore_streams(snapshots.load(STREAMS))
+        forget_layers(state / "layers")
 
     app.load_state = snapshots.load
     app.save_all = lambda services: snapshots.save({**services, STREAMS: stream_state})
     app._load_persisted_state = load_all
     return snapshots
-
-
-def keep_attributes_of_nested_stacks() -> None:
-    """Give an unchanged resource of a nested stack its attributes back when the stack is updated.
-
-    ministack forgets them, so that every later `Fn::GetAtt` of that stack fails and with it the update.
-    """
-    from ministack.services.cloudformation import _stacks, provisioners
-
-    update = provisioners._update_resource
-
-    def update_resource(
-        kind: str,
-        physical_id: str,
-        old: dict,
-        new: dict,
-        stack: str,
-        logical_id: str | None = None,
-        attributes: dict | None = None,
-    ) -> tuple:
-        if attributes is None:
-            attributes = (_stacks.get(stack) or {}).get("_resources", {}).get(logical_id, {}).get("Attributes")
-        return update(kind, physical_id, old, new, stack, logical_id, attributes)
-
-    provisioners._update_resource = update_resource
 
 
 def save_for_ever(snapshots: Snapshots) -> None:
@@ -179,7 +156,10 @@ def main() -> None:
 
     import ministack.app as app
 
+    from infra.local.corrections import keep_attributes_of_nested_stacks, unpack_layers_once
+
     keep_attributes_of_nested_stacks()
+    unpack_layers_once(options.state.resolve() / "layers")
     snapshots = install_snapshots(options.state.resolve())
     threading.Thread(target=save_for_ever, args=(snapshots,), daemon=True, name="save").start()
     if options.parent:

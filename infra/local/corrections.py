@@ -1,0 +1,97 @@
+"""What we correct in the emulator (ministack, exact version): each by the one function that is wrong or slow for us.
+
+Imported by the emulator's own process only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+
+def keep_attributes_of_nested_stacks() -> None:
+    """Give an unchanged resource of a nested stack its attributes back when the stack is updated.
+
+    ministack forgets them, so that every later `Fn::GetAtt` of that stack fails and with it the update.
+    """
+    from ministack.services.cloudformation import _stacks, provisioners
+
+    update = provisioners._update_resource
+
+    def update_resource(
+        kind: str,
+        physical_id: str,
+        old: dict,
+        new: dict,
+        stack: str,
+        logical_id: str | None = None,
+        attributes: dict | None = None,
+    ) -> tuple:
+        if attributes is None:
+            attributes = (_stacks.get(stack) or {}).get("_resources", {}).get(logical_id, {}).get("Attributes")
+        return update(kind, physical_id, old, new, stack, logical_id, attributes)
+
+    provisioners._update_resource = update_resource
+
+
+def unpack_layers_once(folder: Path) -> None:
+    """Let all execution environments share one unpacked copy of a layer, as /opt is shared and read-only in the cloud.
+
+    ministack unpacks every layer again for every cold start: seconds and 70 MB each with ours.
+    """
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    folder.mkdir(parents=True, exist_ok=True)
+    spawn = lambda_runtime.Worker._spawn
+
+    def spawn_with_shared_layers(worker: Any) -> Any:
+        config = worker.config
+        contents = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers", [])]
+        layers = [str(unpacked(folder, content)) for content in contents if content]
+        variables = config.get("Environment", {}).get("Variables", {})
+        if layers:
+            variables = {**variables, "_LAMBDA_LAYERS_DIRS": os.pathsep.join(layers)}
+        worker.config = {**config, "Layers": [], "Environment": {"Variables": variables}}
+        try:
+            return spawn(worker)
+        finally:
+            worker.config = config
+
+    lambda_runtime.Worker._spawn = spawn_with_shared_layers
+
+
+def unpacked(folder: Path, content: bytes) -> Path:
+    """The folder that holds the files of this archive, unpacked at the first call."""
+    target = folder / hashlib.sha256(content).hexdigest()[:32]
+    if not target.exists():
+        new = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(new)
+        try:
+            new.rename(target)
+        except OSError:
+            # Another cold start was faster.
+            shutil.rmtree(new)
+    return target
+
+
+def forget_layers(folder: Path) -> None:
+    """Remove the unpacked layers that no function uses any more; only while no function runs."""
+    from ministack.services import lambda_svc
+
+    used = {
+        hashlib.sha256(version["_zip_data"]).hexdigest()[:32]
+        for layer in lambda_svc._layers._data.values()
+        for version in layer["versions"]
+        if version.get("_zip_data")
+    }
+    for path in folder.iterdir():
+        if path.name not in used:
+            shutil.rmtree(path)
