@@ -14,5 +14,5 @@ def handler(event: dict[str, Any], context: Any) -> None:
     work = wiring()
     jobs = work.jobs.due()
     ended = sum(work.jobs.dead(dead.user_id, dead.kind, dead.job_id) for dead in work.lanes.dead_jobs())
-    deliveries = work.deliveries.sweep(work.clock())
+    deliveries = work.deliveries()
     logger.info("swept", jobs=dict(jobs), jobs_given_up=ended, deliveries=deliveries)

@@ -13,7 +13,7 @@ from antiphon.speech.model import Kind
 from antiphon.speech.sweep import SweepJobs
 from antiphon.webhooks.dynamo import DynamoDeliveryStore
 from antiphon.webhooks.sqs import SqsDeliveryQueue
-from antiphon.webhooks.sweep import Sweeper
+from antiphon.webhooks.sweep import SweepDeliveries
 
 
 class Wiring:
@@ -31,8 +31,9 @@ class Wiring:
             dead_letters={place: env[f"{name}_DEAD_LETTERS_URL"] for place, name in places.items()},
         )
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
-        self.deliveries = Sweeper(DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]))
-        self.clock = system_clock
+        self.deliveries = SweepDeliveries(
+            DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
+        )
 
 
 @cache

@@ -14,7 +14,6 @@ from antiphon.speech import model
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import NewJob
-from antiphon.speech.callback import check_callback
 from antiphon.speech.view import job_view, mark_view
 
 Me = Annotated[Caller, Depends(caller)]
@@ -42,7 +41,7 @@ def speech_routes(wiring: Wiring) -> APIRouter:
     @routes.post("/speech", status_code=202)
     def create(new: NewSpeech, request: Request, response: Response, me: Me) -> dict[str, Any]:
         if new.callback_url:
-            check_callback(new.callback_url, wiring.callback_policy)
+            wiring.guard.check_syntax(new.callback_url)
         wanted = NewJob(
             options={"voice": wiring.voices[0].id, **new.options()},
             metadata=new.metadata,

@@ -17,7 +17,6 @@ from antiphon.speech.render import RenderOptions, render
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import FileToCome, NewJob
 from antiphon.speech.transcript import transcript_of
-from antiphon.speech.callback import check_callback
 from antiphon.speech.view import job_view, segment_view
 
 Me = Annotated[Caller, Depends(caller)]
@@ -42,7 +41,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
     @routes.post("", status_code=201)
     def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:
         if new.callback_url:
-            check_callback(new.callback_url, wiring.callback_policy)
+            wiring.guard.check_syntax(new.callback_url)
         file = FileToCome(clean_filename(new.filename), new.content_type, new.size) if new.filename and new.content_type and new.size else None
         wanted = NewJob(
             options=new.options(),

@@ -20,17 +20,20 @@ from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
-from antiphon.webhooks.guard import Policy
+from antiphon.webhooks.guard import Guard
 
 
 @dataclass(frozen=True)
 class Settings:
+    """``issuer``: our own origin, to which no callback may go."""
+
     table: str
     region: str
     uploads_bucket: str
     results_bucket: str
     synthesizer: str
     allow_local_callbacks: bool
+    issuer: str
     log_level: str
 
     @classmethod
@@ -43,6 +46,7 @@ class Settings:
             results_bucket=env["RESULTS_BUCKET"],
             synthesizer=env["SYNTHESIZER"],
             allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
+            issuer=env["ISSUER"],
             log_level=env.get("LOG_LEVEL", "INFO"),
         )
 
@@ -66,7 +70,7 @@ class Wiring:
             results_bucket=settings.results_bucket,
             clock=self.clock,
         )
-        self.callback_policy = Policy(local=settings.allow_local_callbacks)
+        self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
 
 

@@ -24,7 +24,6 @@ def lint() -> int:
         if status:
             print(f"{' '.join(command)}: failed", flush=True)
             return status
-    print("lint: passed", flush=True)
     return 0
 
 
@@ -41,8 +40,10 @@ def run_folder(folder: str) -> tuple[int, str]:
 
 
 def main(names: Sequence[str]) -> int:
-    failed = lint() if not names or "lint" in names else 0
-    closings = []
+    failed, closings = 0, []
+    if not names or "lint" in names:
+        failed = lint()
+        closings.append(f"lint: {'failed' if failed else 'passed'}")
     for folder in FOLDERS:
         if (names and folder not in names) or not (ROOT / "tests" / folder).is_dir():
             continue

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import tempfile
 import zipfile
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,51 @@ def forget_layers(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name not in used:
             shutil.rmtree(path)
+
+
+def import_gateway_responses() -> None:
+    """Keep the gateway responses of an API that is made from an OpenAPI document; ministack reads past them."""
+    from ministack.services import apigateway_v1
+
+    import_rest_api = apigateway_v1._import_rest_api
+
+    def import_with_responses(document: dict[str, Any], base: dict[str, Any] | None = None) -> str:
+        api: str = import_rest_api(document, base)
+        for kind, response in (document.get("x-amazon-apigateway-gateway-responses") or {}).items():
+            status, _, body = apigateway_v1._put_gateway_response(api, kind, response)
+            if status >= 400:
+                raise ValueError(f"gateway response {kind}: {body!r}")
+        return api
+
+    apigateway_v1._import_rest_api = import_with_responses
+
+
+def log_decisions(path: Path) -> None:
+    """Write each decision of the emulator's IAM on behalf of a role as one line of JSON: what tests ask which grants were used, and which lacked.
+
+    To be called before the emulator itself is imported, whose modules take the function by its name.
+    """
+    from ministack.core import iam_evaluator
+
+    evaluate, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+    lines = path.open("a", buffering=1)
+    asked: ContextVar[tuple[Any, str] | None] = ContextVar("asked", default=None)
+
+    def remember(context: Any, policies: Any, *limits: Any) -> Any:
+        result = evaluate(context, policies, *limits)
+        if asked.get() is None:  # the first of a request is the role's own policy; those of resources follow
+            asked.set((context, result.matched_sid))
+        return result
+
+    def enforce_and_log(*arguments: Any, **named: Any) -> Any:
+        asked.set(None)
+        result = enforce(*arguments, **named)
+        found = asked.get()
+        if found and ":assumed-role/" in found[0].principal_arn:
+            context, sid = found
+            role = context.principal_arn.split("/")[-2]
+            entry = {"role": role, "sid": sid, "action": context.action, "resource": context.resource_arn, "allowed": result is None}
+            lines.write(json.dumps(entry) + "\n")
+        return result
+
+    iam_evaluator.evaluate, iam_evaluator.enforce = remember, enforce_and_log

@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--account", default="000000000000")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--no-auth", action="store_true", help="do not enforce IAM")
+    parser.add_argument("--iam-log", type=Path, help="file that gets each decision of IAM on behalf of a role")
     parser.add_argument("--parent", type=int, help="stop when this is no longer the parent process")
     options = parser.parse_args()
     sys.argv[1:] = []
@@ -154,12 +155,15 @@ def main() -> None:
     sys.path[0] = str(ROOT)
     configure(options.state.resolve(), options.port, options.account, options.region, auth=not options.no_auth)
 
+    from infra.local import corrections
+
+    if options.iam_log:
+        corrections.log_decisions(options.iam_log)
     import ministack.app as app
 
-    from infra.local.corrections import keep_attributes_of_nested_stacks, unpack_layers_once
-
-    keep_attributes_of_nested_stacks()
-    unpack_layers_once(options.state.resolve() / "layers")
+    corrections.keep_attributes_of_nested_stacks()
+    corrections.import_gateway_responses()
+    corrections.unpack_layers_once(options.state.resolve() / "layers")
     snapshots = install_snapshots(options.state.resolve())
     threading.Thread(target=save_for_ever, args=(snapshots,), daemon=True, name="save").start()
     if options.parent:

@@ -51,9 +51,10 @@ class Home:
         self.build = self.path / "build"
         self.logs = self.path / "logs"
         self.run = self.path / "run"
+        # Ours alone where we make it; a folder that was there keeps its rights, and what is secret in it is closed itself.
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.state, self.build, self.logs, self.run):
             folder.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)
         self._lock: int | None = None
 
     def claim(self) -> None:

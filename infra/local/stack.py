@@ -35,6 +35,7 @@ LAPTOP = {
     "Transcriber": "pocketsphinx",
     "Synthesizer": "espeak",
     "AllowLocalCallbacks": "true",
+    "TlsOnly": "false",
     "TrustedByWorkers": f"arn:aws:iam::{ACCOUNT}:root",
     "WebOrigin": "<url>",
 }
@@ -57,7 +58,8 @@ WORKERS = (
 
 
 class LocalStack:
-    """See the module. `port`: of the edge, 0 for a free one. `say` gets each line meant for a person."""
+    """See the module. `port`: of the edge, 0 for a free one; `iam_log`: gets each decision of IAM on behalf of a role, as a line of JSON;
+    `say`: gets each line meant for a person."""
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class LocalStack:
         template: Path = ROOT / "template.yaml",
         workers: Sequence[Worker] = WORKERS,
         build: Path | None = None,
+        iam_log: Path | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.home = Home(home)
@@ -76,9 +79,11 @@ class LocalStack:
         self._template = template
         self._workers = workers
         self._build = build or self.home.build
+        self._iam_log = iam_log
         self._say = say
         self._processes: dict[str, Process] = {}
         self._due: dict[str, float] = {}
+        self._next_look, self._low = 0.0, False
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="watch")
@@ -225,6 +230,7 @@ class LocalStack:
         script = ROOT / "infra/local/emulator.py"
         arguments = [EMULATOR_PYTHON, script, "--state", self.home.state, "--port", account.port]
         arguments += ["--account", ACCOUNT, "--region", REGION, "--parent", os.getpid()]
+        arguments += ["--iam-log", self._iam_log] if self._iam_log else []
         # A small environment: the functions see all of it.
         environment = {**machine(), "AWS_ACCESS_KEY_ID": account.key, "AWS_SECRET_ACCESS_KEY": account.secret}
         return Command("emulator", [str(a) for a in arguments], environment, self.home.path, grace=30)
@@ -277,21 +283,29 @@ class LocalStack:
 
     def _watch(self) -> None:
         """Start again what died, later and later when it keeps dying; trim logs; say when the disk gets full."""
-        next_look, low = 0.0, False
-        while not self._stopping.wait(0.2):
-            with self._lock:
-                for process in self._processes.values():
-                    self._revive(process)
-            if time.monotonic() >= next_look:
-                next_look = time.monotonic() + 5
-                for process in self._processes.values():
-                    trim_log(process.log)
-                free = shutil.disk_usage(self.home.path).free
-                if free < LOW_BYTES and not low:
-                    self._say(
-                        f"The disk of {self.home.path} is almost full ({free / 1e6:.0f} MB left): free some space."
-                    )
-                low = free < LOW_BYTES
+        pause = 0.2
+        while not self._stopping.wait(pause):
+            pause = 0.2
+            try:
+                with self._lock:
+                    for process in self._processes.values():
+                        self._revive(process)
+                self._look_after_the_disk()
+            except OSError as error:
+                # A full disk, say: nothing of it may end the watch.
+                self._say(f"Could not look after the processes: {error}; trying again.")
+                pause = 5.0
+
+    def _look_after_the_disk(self) -> None:
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + 5
+        for process in self._processes.values():
+            trim_log(process.log)
+        free = shutil.disk_usage(self.home.path).free
+        if free < LOW_BYTES and not self._low:
+            self._say(f"The disk of {self.home.path} is almost full ({free / 1e6:.0f} MB left): free some space.")
+        self._low = free < LOW_BYTES
 
     def _revive(self, process: Process) -> None:
         status = process.ended()
@@ -308,8 +322,8 @@ class LocalStack:
                 f"{delay:.1f} s. Log: {process.log}"
             )
         elif time.monotonic() >= self._due[process.name]:
-            del self._due[process.name]
             process.start()
+            del self._due[process.name]
 
 
 def machine() -> dict[str, str]:

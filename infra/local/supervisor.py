@@ -5,6 +5,7 @@ Environment: ANTIPHON_HOME (default .antiphon), ANTIPHON_PORT (default 8000).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -21,7 +22,9 @@ from infra.local.stack import LAPTOP, ROOT, WORKERS, LocalStack, Worker
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    # The terminal may have been closed; what runs goes on.
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
 
 
 def announce(stack: LocalStack, laptop: Mapping[str, str]) -> None:

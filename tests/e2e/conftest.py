@@ -1,0 +1,55 @@
+"""The real template deployed into the emulator with IAM enforced, real workers, the real edge: one stack for all these tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.stack import LAPTOP, ROOT, LocalStack
+from tests.e2e.person import Person
+from tests.e2e.receiver import Receiver
+
+LEASE_SECONDS = 4
+"""Short, so that a worker that was killed is replaced soon."""
+
+
+@pytest.fixture(scope="session")
+def iam_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One line of JSON for each decision that the emulator's IAM took on a role's behalf."""
+    return tmp_path_factory.mktemp("iam") / "decisions.jsonl"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, iam_log: Path) -> Iterator[LocalStack]:
+    home = tmp_path_factory.mktemp("home")
+    parameters = {**LAPTOP, "LeaseSeconds": str(LEASE_SECONDS), "AuthorizerTtl": "0"}
+    with LocalStack(home, parameters=parameters, build=ROOT / ".build", iam_log=iam_log, say=print) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http(stack: LocalStack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def person(http: httpx.Client) -> Person:
+    """Somebody new."""
+    return Person.register(http)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as listening:
+        yield listening
+
+
+@pytest.fixture
+def decisions(iam_log: Path) -> Callable[[], list[dict[str, Any]]]:
+    return lambda: [json.loads(line) for line in iam_log.read_text().splitlines()]

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from antiphon.platform.errors import Conflict, NotFound, TooLarge, Unsupported
+from antiphon.speech import model
+from antiphon.speech.model import Checkpoint, Failure, Job, Kind, Status
+from antiphon.speech.ports import Chunk
+from antiphon.speech.submit import FileToCome, NewJob
+from antiphon.speech.sweep import SweepJobs
+from tests.contract.test_job_store import said
+from tests.unit.speech.conftest import ANNA, BORIS, RESULTS, UPLOADS, Desk, wav
+
+FILE = FileToCome("talk.mp3", "audio/mpeg", 1000)
+
+
+class Lanes:
+    def __init__(self, idle: bool) -> None:
+        self.idle = idle
+
+    def is_idle(self, kind: Kind, lane: str) -> bool:
+        return self.idle
+
+
+def now(desk: Desk, job: Job) -> Job:
+    found = desk.jobs.get(job.user_id, job.kind, job.id)
+    assert found
+    return found
+
+
+def test_a_job_that_waits_says_where_its_file_goes_until_it_came(desk: Desk) -> None:
+    """U-01: key, type and size are pinned."""
+    job = desk.submit.transcription(ANNA, NewJob(file=FILE))
+    assert desk.submit.upload(job)
+    assert desk.objects.posts == [
+        {"bucket": UPLOADS, "key": f"uploads/{ANNA.user_id}/{job.id}", "content_type": "audio/mpeg", "max_size": 1000}
+    ]
+    desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{job.id}", wav()))
+    assert desk.submit.upload(now(desk, job)) is None
+
+
+def test_a_repeated_request_creates_one_job(desk: Desk) -> None:
+    """A crash between job and idempotency record: the seed makes the same id again."""
+    seed = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    first = desk.submit.speech(ANNA, NewJob(text="Hello."), seed)
+    desk.clock.move(minutes=1)
+    assert desk.submit.speech(ANNA, NewJob(text="Hello."), seed) == first
+    assert desk.events == ["speech.queued"]
+
+
+@pytest.mark.parametrize(("size", "tier_ok"), [(10**13, False), (10_000_000, True)])
+def test_the_declared_size_is_held_to_the_tier(desk: Desk, size: int, tier_ok: bool) -> None:
+    """U-03"""
+    new = NewJob(file=FileToCome("a.mp3", "audio/mpeg", size))
+    if tier_ok:
+        assert desk.submit.transcription(ANNA, new)
+        return
+    with pytest.raises(TooLarge) as refused:
+        desk.submit.transcription(ANNA, new)
+    assert refused.value.code == "upload_too_large"
+    assert desk.jobs.list(ANNA.user_id, Kind.TRANSCRIPTION, limit=5).items == ()
+
+
+def test_what_is_declared_as_no_recording_is_refused(desk: Desk) -> None:
+    """U-03"""
+    with pytest.raises(Unsupported):
+        desk.submit.transcription(ANNA, NewJob(file=FileToCome("a.pdf", "application/pdf", 10)))
+
+
+def test_a_media_item_of_another_user_is_not_there(desk: Desk) -> None:
+    media, _ = desk.submit.media(ANNA, FILE, "transcription")
+    with pytest.raises(NotFound):
+        desk.submit.transcription(BORIS, NewJob(media_id=media.id))
+    with pytest.raises(Conflict) as early:
+        desk.submit.transcription(ANNA, NewJob(media_id=media.id))
+    assert early.value.code == "media_not_ready"
+
+
+def test_the_tier_chooses_the_lane(desk: Desk) -> None:
+    assert desk.submit.speech(ANNA, NewJob(text="a")).lane == "standard"
+    assert desk.submit.speech(BORIS, NewJob(text="a")).lane == "priority"
+
+
+def finished(desk: Desk) -> Job:
+    job = desk.submit.transcription(ANNA, NewJob(file=FILE))
+    desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{job.id}", wav()))
+    claim = model.claim(now(desk, job), owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
+    desk.jobs.apply(claim)
+    step = model.advance(claim.after, owner="w", lease=timedelta(seconds=60), now=desk.clock(), checkpoint=Checkpoint(1.0, 2))
+    desk.jobs.apply(step, chunk=Chunk(0, said("a", "b")))
+    done = model.finish(step.after, owner="w", now=desk.clock())
+    desk.jobs.apply(done)
+    return done.after
+
+
+def test_deleting_a_job_leaves_nothing(desk: Desk) -> None:
+    job = finished(desk)
+    desk.objects.put(RESULTS, f"speech/{ANNA.user_id}/{job.id}/1/audio.mp3", b"x", content_type="audio/mpeg")
+    receipt = desk.remove(ANNA.user_id, Kind.TRANSCRIPTION, job.id)
+    assert (receipt.objects, receipt.versions) == (2, 2) and receipt.rows >= 2
+    assert desk.keys() == [] and list(desk.jobs.segments(job.id)) == []
+    with pytest.raises(NotFound):
+        desk.remove(ANNA.user_id, Kind.TRANSCRIPTION, job.id)
+
+
+def test_deleting_a_running_job_stops_it_first(desk: Desk) -> None:
+    job = desk.submit.speech(ANNA, NewJob(text="Hello."))
+    claim = model.claim(job, owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
+    desk.jobs.apply(claim)
+    desk.remove(ANNA.user_id, Kind.SPEECH, job.id)
+    assert desk.events == ["speech.queued", "speech.canceled"]
+
+
+def test_a_job_of_another_user_cannot_be_deleted(desk: Desk) -> None:
+    job = finished(desk)
+    with pytest.raises(NotFound):
+        desk.remove(BORIS.user_id, Kind.TRANSCRIPTION, job.id)
+    assert now(desk, job) == job
+
+
+def test_what_was_never_uploaded_expires(desk: Desk) -> None:
+    job = desk.submit.transcription(ANNA, NewJob(file=FILE))
+    sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
+    assert not sweep.due()
+    desk.clock.move(hours=25)
+    assert sweep.due() == {"expired": 1}
+    after = now(desk, job)
+    assert after.status is Status.EXPIRED and after.error and after.error.code == "upload_expired"
+    assert not sweep.due()
+
+
+def test_a_queued_job_whose_message_was_lost_is_sent_again(desk: Desk) -> None:
+    desk.submit.speech(ANNA, NewJob(text="Hello."))
+    desk.clock.move(minutes=16)
+    assert SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock).due() == {"dispatched": 1}
+    assert [bool(e.dispatch) for e in desk.jobs.events] == [True, True]
+
+
+def test_a_job_that_waits_in_a_busy_lane_is_left_alone(desk: Desk) -> None:
+    desk.submit.speech(ANNA, NewJob(text="Hello."))
+    desk.clock.move(minutes=16)
+    assert SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=False), clock=desk.clock).due() == {"postponed": 1}
+    assert desk.events == ["speech.queued"]
+
+
+def test_a_job_given_up_by_its_lane_has_failed(desk: Desk) -> None:
+    """Q-23"""
+    job = desk.submit.speech(ANNA, NewJob(text="Hello."))
+    sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
+    claim = model.claim(job, owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
+    desk.jobs.apply(claim)
+    assert not sweep.dead(ANNA.user_id, Kind.SPEECH, job.id), "its worker still lives"
+    desk.clock.move(seconds=61)
+    assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id)
+    assert now(desk, job).error == Failure("worker_crashed", now(desk, job).error.detail)  # type: ignore[union-attr]
+    assert not sweep.dead(ANNA.user_id, Kind.SPEECH, job.id)
+    assert not sweep.dead(ANNA.user_id, Kind.SPEECH, "job_none")
