@@ -113,6 +113,9 @@ def test_a_crash_of_the_decoder_costs_one_attempt_and_never_the_worker() -> None
         assert engine.decoder_pid is not None
         forks = Path(f"/proc/{engine.decoder_pid}/task/{engine.decoder_pid}/children")
 
+        while forks.read_text().split():  # that of the warm-up
+            time.sleep(0.01)
+
         def strike() -> None:
             while not (busy := forks.read_text().split()):
                 time.sleep(0.01)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 from antiphon.engines import sentences
 from antiphon.engines.child import Child
+from antiphon.engines.offline import installed
 from antiphon.engines.ports import Spoken, Voice, Word
 from antiphon.engines.voices import catalogue, espeak_name, known_mix, nearest
 from antiphon.platform.errors import EngineError
 
-_UNSPOKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Scripts that put no space between words."""
 
@@ -25,7 +24,7 @@ class Espeak:
     sample_rate = 22_050
 
     def __init__(self, *, patience: float = 60.0) -> None:
-        self.name = f"espeak-ng 1.52 (espeakng-loader {_installed()})"
+        self.name = f"espeak-ng 1.52 (espeakng-loader {installed('espeak', 'espeakng-loader')})"
         self._child = Child("antiphon.engines.espeak_child", patience=patience)
         self._own = {voice.id: voice for voice in catalogue("espeak")}
         self._others = {voice.id: voice for voice in catalogue("kokoro")}
@@ -65,7 +64,7 @@ class Espeak:
         if not sentence.strip():
             raise EngineError("There is nothing to say", code="text_empty")
         _, used = self._resolve(voice)
-        text = _UNSPOKEN.sub(" ", sentence)
+        text = sentences.speakable(sentence)
         head, pcm = self._child.ask({"text": text, "voice": espeak_name(used.id), "speed": speed})
         samples = np.frombuffer(pcm, "<i2").astype(np.int16)
         if not len(samples):  # nothing in it is ever said, e.g. "—": a short pause
@@ -116,12 +115,3 @@ def _spans(text: str, marks: Sequence[int]) -> list[tuple[int, int]]:
         inner = [at for at in marks if low < at < high] if _UNSPACED.search(found.group()) else []
         spans += zip([low, *inner], [*inner, high], strict=True)
     return [(low, high) for low, high in spans if any(map(str.isalnum, text[low:high]))]
-
-
-def _installed() -> str:
-    try:
-        return version("espeakng-loader")
-    except PackageNotFoundError:
-        raise EngineError(
-            "The package espeakng-loader is not installed; add it, or choose another synthesizer"
-        ) from None

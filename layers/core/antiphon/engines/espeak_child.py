@@ -6,10 +6,12 @@ Names and numbers of the C interface are those of espeak-ng's ``speak_lib.h``, v
 from __future__ import annotations
 
 import ctypes
-from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from antiphon.engines.child import Answer, serve
+from antiphon.engines.tempo import retimed
 from antiphon.platform.errors import EngineError
 
 _SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
@@ -86,26 +88,6 @@ class _Library:
         return b"".join(pcm), marks
 
 
-def _slowed(pcm: bytes, rate: int, tempo: float) -> bytes:
-    """The same pitch at ``tempo`` (0.5–1) of the speed, by ffmpeg's atempo."""
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(format="s16", sample_rate=rate, layout="mono", time_base=Fraction(1, rate))
-    stretch, sink = graph.add("atempo", f"{tempo:.6f}"), graph.add("abuffersink")
-    source.link_to(stretch)
-    stretch.link_to(sink)
-    graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm, np.int16).reshape(1, -1), format="s16", layout="mono")
-    frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
-    graph.push(frame)
-    graph.push(None)
-    parts = []
-    while True:
-        try:
-            parts.append(graph.pull().to_ndarray().astype("<i2").tobytes())
-        except av.EOFError:
-            return b"".join(parts)
-
-
 def _answer(library: _Library, head: dict[str, Any], _: bytes) -> Answer:
     """head: ``text``, ``voice`` (espeak's name), ``speed``; PCM with ``marks`` (see ``_Library.speak``). Empty: ``rate`` only."""
     if "text" not in head:
@@ -114,13 +96,10 @@ def _answer(library: _Library, head: dict[str, Any], _: bytes) -> Answer:
     pcm, marks = library.speak(head["text"], head["voice"], round(max(_SLOWEST, wanted)))
     if wanted < _SLOWEST and pcm:
         tempo = wanted / _SLOWEST
-        pcm, marks = _slowed(pcm, library.rate, tempo), [(at, second / tempo) for at, second in marks]
+        slowed = retimed(np.frombuffer(pcm, "<i2").astype(np.int16), library.rate, tempo)
+        pcm, marks = slowed.astype("<i2").tobytes(), [(at, second / tempo) for at, second in marks]
     return {"marks": marks}, pcm
 
 
 if __name__ == "__main__":
-    # Imported here and not where they are used: every sentence is spoken in a fork, which would import them anew.
-    import av
-    import numpy as np
-
     serve(_Library, _answer)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from antiphon.engines.child import Child
+from antiphon.engines.offline import installed
 from antiphon.engines.ports import SAMPLE_RATE, Segment, TranscribedChunk, TranscriptionOptions, Word
+from antiphon.engines.recording import Recording
 from antiphon.engines.utterances import Cut, cut_chunk
 from antiphon.platform.errors import EngineError
 
@@ -34,7 +34,7 @@ class PocketSphinx:
     """Transcriber. Chunks end at a pause; memory is bounded by one chunk (30 s) and the block that was handed in."""
 
     def __init__(self, *, patience: float = 600.0) -> None:
-        self.name = f"pocketsphinx {_installed()}"
+        self.name = f"pocketsphinx {installed('pocketsphinx', 'pocketsphinx')}"
         self._child = Child("antiphon.engines.pocketsphinx_child", patience=patience)
         self._crashed_on = b""
 
@@ -79,22 +79,23 @@ class PocketSphinx:
     def _chunks(self, audio: Iterable[np.ndarray], position: int) -> Iterator[TranscribedChunk]:
         # Everything below depends on the samples from ``position`` on and on nothing before them: that is what makes a resumed
         # transcription equal to an unbroken one.
-        pcm = _Pcm(audio)
+        recording = Recording(audio)
         while True:
-            held, is_last = pcm.up_to(Cut.LONGEST)
-            cut = cut_chunk(held, is_last=is_last)
+            held, is_last = recording.up_to(Cut.LONGEST)
+            pcm = _int16(held)
+            cut = cut_chunk(pcm, is_last=is_last)
             yield TranscribedChunk(
                 end=(position + cut.end) / SAMPLE_RATE,
                 segments=tuple(
                     segment
                     for start, end in cut.utterances
-                    if (segment := self._decode(held[start:end], position + start))
+                    if (segment := self._decode(pcm[start:end], position + start))
                 ),
                 language="en",
             )
             if is_last:
                 return
-            pcm.drop(cut.end)
+            recording.drop(cut.end)
             position += cut.end
 
     def _decode(self, pcm: NDArray[np.int16], position: int) -> Segment | None:
@@ -127,38 +128,8 @@ class PocketSphinx:
         return words
 
 
-class _Pcm:
-    """The recording as int16, held only as far as it was asked for."""
-
-    def __init__(self, audio: Iterable[np.ndarray]) -> None:
-        self._blocks = iter(audio)
-        self._held: deque[NDArray[np.int16]] = deque()
-
-    def up_to(self, samples: int) -> tuple[NDArray[np.int16], bool]:
-        """The next ``samples`` samples, fewer only at the end of the recording; and whether that is the end."""
-        have = sum(map(len, self._held))
-        while have < samples:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            self._held.append(_int16(block))
-            have += len(block)
-        parts, missing = [np.zeros(0, np.int16)], samples
-        for block in self._held:
-            parts.append(block[:missing])
-            missing -= len(parts[-1])
-        return np.concatenate(parts), have < samples
-
-    def drop(self, samples: int) -> None:
-        while samples:
-            block = self._held.popleft()
-            if len(block) > samples:
-                self._held.appendleft(block[samples:])
-            samples -= min(samples, len(block))
-
-
-def _int16(block: np.ndarray) -> NDArray[np.int16]:
-    return np.clip(np.nan_to_num(block, posinf=1.0, neginf=-1.0) * 32767.0, -32768, 32767).round().astype(np.int16)
+def _int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.round(samples * 32767.0).astype(np.int16)
 
 
 def _prepared(pcm: NDArray[np.int16], position: int) -> bytes:
@@ -169,10 +140,3 @@ def _prepared(pcm: NDArray[np.int16], position: int) -> bytes:
     samples *= min(_MAX_GAIN, _LEVEL / rms) if rms else 1.0
     samples += np.random.default_rng(position).normal(0.0, _DITHER, len(samples))
     return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
-
-
-def _installed() -> str:
-    try:
-        return version("pocketsphinx")
-    except PackageNotFoundError:
-        raise EngineError("The package pocketsphinx is not installed; add it, or choose another transcriber") from None

@@ -44,7 +44,8 @@ class Segment:
 class TranscribedChunk:
     """All that was said up to ``end`` (seconds from the beginning of the recording) and not in an earlier chunk.
 
-    A transcription resumed with ``offset=end`` continues without gap or repeat.
+    A transcription resumed with ``offset=end`` (and, where the language was left to be detected, with this ``language``) continues
+    without gap or repeat.
     """
 
     end: float

@@ -12,7 +12,7 @@ SYNTHESIZERS = ("espeak", "kokoro")
 
 
 def make_transcriber(name: str, settings: Mapping[str, str]) -> Transcriber:
-    """settings of ``whisperx``: ``model_dir`` (required), ``align_dirs`` (``en=/models/align-en,de=…``), ``diarize_dir``,
+    """settings of ``whisperx``: ``model_dir`` (required), ``align_dirs`` (``en=/models/align-en,de=…``)
     ``device`` (``cuda``, ``cpu``), ``compute_type``, ``batch_size``, ``threads``. ``pocketsphinx`` has none.
 
     Loads no model: ``warm_up`` does. Raises EngineError for an unknown engine or setting.
@@ -26,14 +26,13 @@ def make_transcriber(name: str, settings: Mapping[str, str]) -> Transcriber:
         _only(
             name,
             settings,
-            ("model_dir", "align_dirs", "diarize_dir", "device", "compute_type", "batch_size", "threads"),
+            ("model_dir", "align_dirs", "device", "compute_type", "batch_size", "threads"),
         )
         from antiphon.engines.whisperx import WhisperX
 
         return WhisperX(
             model_dir=_required(name, settings, "model_dir"),
             align_dirs=_pairs(settings.get("align_dirs", "")),
-            diarize_dir=settings.get("diarize_dir") or None,
             device=settings.get("device") or "cpu",
             compute_type=settings.get("compute_type") or None,
             batch_size=_count(settings, "batch_size", 8),

@@ -25,7 +25,13 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _PAUSE = re.compile(r"[,;:،、，；：—–]\s*")
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
+
+
+def speakable(text: str) -> str:
+    """The text with a space for each character that is no text: controls and halves of surrogate pairs. Positions stay."""
+    return _UNSPEAKABLE.sub(" ", text)
 
 
 def split(text: str) -> tuple[str, ...]:

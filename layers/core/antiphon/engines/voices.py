@@ -77,6 +77,13 @@ def espeak_name(voice: str) -> str | None:
     return _ESPEAK[voice][3] if voice in _ESPEAK else None
 
 
+def kokoro_language(voice: str) -> str:
+    """BCP 47 of a Kokoro voice, by the first letter of its id. Raises EngineError (``unknown_voice``) for another letter."""
+    if voice[:1] not in _LANGUAGES:
+        raise EngineError(f"The voice {voice!r} does not say its language in its first letter", code="unknown_voice")
+    return _LANGUAGES[voice[0]]
+
+
 def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
     """``af_heart(2)+af_sky(1)`` → the voices and their weights, which add up to 1. A voice without a weight counts 1.
 

@@ -1,0 +1,36 @@
+"""Models come from a folder that was put there on purpose, never from a hub at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from antiphon.platform.errors import EngineError
+
+
+def require_offline(engine: str) -> None:
+    """Raises EngineError unless huggingface_hub is switched off, which only the environment of the process can do."""
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    if not HF_HUB_OFFLINE:
+        raise EngineError(f"{engine} must not download anything; start the worker with HF_HUB_OFFLINE=1")
+
+
+def require_files(engine: str, folder: Path, names: Iterable[str]) -> None:
+    """Raises EngineError with the first path that is missing. Names may be patterns."""
+    if not folder.is_dir():
+        raise EngineError(f"{engine} finds no model folder {folder}; put the model there or correct the setting")
+    for name in names:
+        if not any(folder.glob(name)):
+            raise EngineError(f"{engine} finds no {folder / name}; the model folder is not complete")
+
+
+def installed(engine: str, package: str) -> str:
+    """The version of a package. Raises EngineError when it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise EngineError(
+            f"The package {package} is not installed; add it, or choose another engine than {engine}"
+        ) from None
