@@ -140,7 +140,13 @@ def log_decisions(path: Path) -> None:
         if found and ":assumed-role/" in found[0].principal_arn:
             context, sid = found
             role = context.principal_arn.split("/")[-2]
-            entry = {"role": role, "sid": sid, "action": context.action, "resource": context.resource_arn, "allowed": result is None}
+            entry = {
+                "role": role,
+                "sid": sid,
+                "action": context.action,
+                "resource": context.resource_arn,
+                "allowed": result is None,
+            }
             lines.write(json.dumps(entry) + "\n")
         return result
 

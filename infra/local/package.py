@@ -92,12 +92,20 @@ class Packager:
         if not requirements.exists():
             return
         uv = setup.ensure_installer()
-        command = [uv, "pip", "install", "-q", "--no-deps", "--require-hashes", "--link-mode", "copy"]
+        command: list[str | Path] = [uv, "pip", "install", "-q", "--no-deps", "--require-hashes", "--link-mode", "copy"]
         command += ["--python", self._python, "--target", content, "-r", requirements]
         self._run(folder, command, setup.installer_env())
 
     def _compile(self, folder: Path, content: Path, home: str) -> None:
-        command = [self._python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
+        command: list[str | Path] = [
+            self._python,
+            "-m",
+            "compileall",
+            "-q",
+            "-f",
+            "--invalidation-mode",
+            "unchecked-hash",
+        ]
         # The path that a traceback shows is where the file lies when it runs, not where it was built.
         self._run(folder, [*command, "-s", content, "-p", home, content], {**os.environ, "PYTHONHASHSEED": "0"})
 

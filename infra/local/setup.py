@@ -139,7 +139,16 @@ def ensure_installer() -> Path:
         shutil.rmtree(INSTALLER.path, ignore_errors=True)
         env = dict(os.environ)
         run_installer("the installer's environment", [sys.executable, "-m", "venv", INSTALLER.path], env)
-        pip = [INSTALLER.python, "-m", "pip", "install", "-q", "--retries", "2", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            INSTALLER.python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--retries",
+            "2",
+            "--disable-pip-version-check",
+        ]
         run_installer("uv", [*pip, "--require-hashes", "--only-binary", ":all:", "-r", INSTALLER.lock], env)
         INSTALLER.mark_current()
     return INSTALLER.path / "bin" / "uv"
@@ -155,7 +164,16 @@ def ensure(name: str, environment: Environment) -> None:
     env = installer_env()
     if not starts(environment.python):
         run_installer(name, [uv, "venv", "-q", "--clear", "--python", sys.executable, environment.path], env)
-    sync = [uv, "pip", "sync", "-q", "--require-hashes", "--python", environment.python, environment.lock]
+    sync: list[str | Path] = [
+        uv,
+        "pip",
+        "sync",
+        "-q",
+        "--require-hashes",
+        "--python",
+        environment.python,
+        environment.lock,
+    ]
     run_installer(name, sync, env)
     environment.mark_current()
 
@@ -178,7 +196,7 @@ def write_locks() -> None:
     uv = ensure_installer()
     env = {key: value for key, value in installer_env().items() if key not in ("UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")}
     for source, lock in LOCK_SOURCES.items():
-        compile_ = [
+        compile_: list[str | Path] = [
             uv,
             "pip",
             "compile",
@@ -190,7 +208,7 @@ def write_locks() -> None:
             "--generate-hashes",
         ]
         compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
-        constraint = ["-c", LOCKS / "dev.txt"] if "layers" in source.parts else []
+        constraint: list[str | Path] = ["-c", LOCKS / "dev.txt"] if "layers" in source.parts else []
         run_installer(
             str(lock.relative_to(ROOT)),
             [*compile_, *constraint, source.relative_to(ROOT), "-o", lock.relative_to(ROOT)],

@@ -65,7 +65,7 @@ def main(
     try:
         port = port_from(os.environ.get("ANTIPHON_PORT", "8000"))
         home = Path(os.environ.get("ANTIPHON_HOME", ROOT / ".antiphon"))
-        with LocalStack(home, port, laptop, template, workers, build, say) as stack:
+        with LocalStack(home, port, laptop, template, workers, build=build, say=say) as stack:
             started.set()
             announce(stack, laptop)
             stopped.wait()

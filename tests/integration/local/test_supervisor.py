@@ -34,6 +34,7 @@ class Run:
 
     def __init__(self, home: Path, build: Path, port: int) -> None:
         self.home, self.port = home, port
+        self.lines: list[str] = []
         environment = {**os.environ, "ANTIPHON_HOME": str(home), "ANTIPHON_PORT": str(port)}
         environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'layers/core'}"
         command = [sys.executable, "-c", SCRIPT, str(build)]
@@ -46,6 +47,7 @@ class Run:
         began = time.monotonic()
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            self.lines.append(line.strip())
             if line.startswith("Ctrl-C"):
                 return time.monotonic() - began
         raise AssertionError("it ended before it was ready")
@@ -104,6 +106,9 @@ def test_the_second_start_is_fast_and_begins_where_the_first_ended(
     second = Run(tmp_path / "home", build, port)
     runs.append(second)
     assert second.ready() < 15
+    assert "Deploying …" in first.lines
+    assert "Deploying …" not in second.lines
+    assert f"Antiphon answers at http://127.0.0.1:{port}" in second.lines
     assert httpx.get(f"http://127.0.0.1:{port}/v1/kept", headers=headers, timeout=30).status_code == 200
 
 
@@ -121,6 +126,7 @@ def test_what_a_killed_run_left_behind_is_stopped_by_the_next(runs: list[Run], t
     following.ready()
     assert alive(killed, pids) == []
     assert set(following.pids().values()).isdisjoint(pids.values())
+    assert "Stopped the edge that an earlier run left behind." in following.lines
 
 
 def test_a_pid_file_whose_number_now_belongs_to_another_program_harms_nobody(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.local import checks
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(checks, "ROOT", tmp_path)
+    for folder, line in (("unit", "assert True"), ("contract", "assert False"), ("e2e", "assert True")):
+        (tmp_path / "tests" / folder).mkdir(parents=True)
+        (tmp_path / "tests" / folder / f"test_{folder}.py").write_text(f"def test_it():\n    {line}\n")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folders")
+def test_all_folders_run_and_each_closing_line_is_repeated_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    status = checks.main(["unit", "contract", "e2e"])
+    closing = capsys.readouterr().out.splitlines()[-3:]
+    assert status == 1
+    assert [line.split(" in ")[0] for line in closing] == [
+        "tests/unit: 1 passed",
+        "tests/contract: 1 failed",
+        "tests/e2e: 1 passed",
+    ]
+
+
+@pytest.mark.usefixtures("folders")
+def test_the_exit_status_is_zero_only_when_all_passed() -> None:
+    assert checks.main(["unit", "e2e"]) == 0
+    assert checks.main(["contract"]) == 1
