@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ class World:
             Endpoint(derived_id("whk", clock(), "e"), USER, "https://hooks.example.com", ("*",), clock(), new_secret())
         )
 
-    def event(self, name: str = "a", **changes: object) -> Event:
+    def event(self, name: str = "a", **changes: Any) -> Event:
         event = Event(
             derived_id("evt", self.clock(), name), USER, "speech.succeeded", self.clock(), {"id": "job_1"}, **changes
         )  # type: ignore[arg-type]

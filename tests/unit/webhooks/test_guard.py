@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from antiphon.webhooks.guard import Blocked, Guard, Target, allowed
+from antiphon.webhooks.guard import Blocked, Guard, Resolver, Target, allowed
 
 BLOCKED = [
     "0.0.0.0",
@@ -117,6 +117,10 @@ def test_a_public_address_is_allowed_as_a_literal_and_behind_a_name(text: str) -
     literal = f"[{text}]" if ":" in text else text
     assert Guard().vet(Guard().check_syntax(f"https://{literal}/"), never) == (ip_address(text),)
     assert Guard().vet(target(), lambda host, port: [text]) == (ip_address(text),)
+
+
+def answering(addresses: list[str]) -> Resolver:
+    return lambda host, port: addresses
 
 
 def never(host: str, port: int) -> list[str]:
@@ -306,9 +310,9 @@ def test_the_laptop_may_call_loopback_and_only_that(url: str) -> None:
 def test_on_the_laptop_a_name_over_http_must_lead_to_loopback() -> None:
     plain = LOCAL.check_syntax("http://hooks.example.com:9999/")
     assert LOCAL.vet(plain, lambda host, port: ["127.0.0.1"])
-    for elsewhere in ("8.8.8.8", "10.0.0.1"):
+    for elsewhere in (["8.8.8.8"], ["10.0.0.1"]):
         with pytest.raises(Blocked):
-            LOCAL.vet(plain, lambda host, port, address=elsewhere: [address])
+            LOCAL.vet(plain, answering(elsewhere))
 
 
 @pytest.mark.parametrize(

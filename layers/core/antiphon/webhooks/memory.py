@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
-from antiphon.webhooks.model import Delivery, Endpoint, Errand
+from antiphon.webhooks.model import MAX_QUEUE_DELAY, Delivery, Endpoint, Errand
 from antiphon.webhooks.ports import Stale
 
 
@@ -100,9 +100,9 @@ class MemoryDeliveryQueue:
         self.sent: list[Sent] = []
 
     def send(self, errand: Errand, *, delay: timedelta = timedelta(0), request_id: str | None = None) -> None:
-        if not timedelta(0) <= delay <= timedelta(seconds=900):
-            raise ValueError("a queue delays by 0 to 900 seconds")
-        self.sent.append(Sent(errand, delay, request_id))
+        if delay > MAX_QUEUE_DELAY:
+            raise ValueError("a queue delays by 900 seconds at most")
+        self.sent.append(Sent(errand, max(delay, timedelta(0)), request_id))
 
 
 class MemoryLanes:

@@ -63,7 +63,8 @@ class EventStore(Protocol):
 
 class DeliveryQueue(Protocol):
     def send(self, errand: Errand, *, delay: timedelta = timedelta(0), request_id: str | None = None) -> None:
-        """The endpoint is the message group, so that one endpoint cannot hold up the others. delay: up to 900 s, rounded up to whole seconds."""
+        """The endpoint is the message group, so that one endpoint cannot hold up the others. delay: rounded up to whole seconds, none if
+        negative; ValueError above the 900 s that SQS can hold."""
 
 
 class Lanes(Protocol):
