@@ -100,3 +100,11 @@ def listening(pid: int) -> set[tuple[str, int]]:
 
 def test_strangers_are_refused(stack: LocalStack) -> None:
     assert httpx.get(f"{stack.endpoint}/{stack.outputs['UploadsBucketName']}/other/kept").status_code == 403
+
+
+def test_a_layer_is_unpacked_once_for_all_functions(stack: LocalStack) -> None:
+    eventually(lambda: answers(stack))
+    assert ask(stack, "GET", "/v1/x").status_code == 200
+    layers = [path for path in (stack.home.state / "layers").iterdir() if (path / "python/greeting").is_dir()]
+    assert layers
+    assert not list((stack.home.state / "tmp").glob("ministack-lambda-*/layer_*"))
