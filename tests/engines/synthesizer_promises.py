@@ -68,13 +68,13 @@ class SynthesizerPromises:
         assert raised.value.code == "text_empty"
 
     @pytest.mark.parametrize(
-        "text", ["—", "...", "🎉", "<b>&amp;", "a\x00b", "\ud800", "x" * 399, "9" * 60, "%s[[x]]{}", "नमस्ते"]
+        "text", ["—", "...", "🎉", "<b>&amp;", "a\x00b", "\ud800", "x" * 80, "9" * 30, "%s[[x]]{}", "नमस्ते"]
     )
     def test_odd_text_is_spoken_or_is_a_short_pause(self, synthesizer: Synthesizer, text: str) -> None:
         assert len(synthesizer.speak(text, voice=self.voice).samples) > 0
 
     def test_threads_do_not_disturb_each_other(self, synthesizer: Synthesizer) -> None:
-        texts = [f"{word} is the word that this one says." for word in ("one", "two", "three", "four", "five", "six")]
+        texts = [f"{word} is said." for word in ("one", "seventeen", "three", "four hundred")]
         alone = [len(synthesizer.speak(text, voice=self.voice).samples) for text in texts]
         with ThreadPoolExecutor(4) as pool:
             together = pool.map(lambda text: len(synthesizer.speak(text, voice=self.voice).samples), texts)

@@ -24,7 +24,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from antiphon.platform.errors import EngineError
 
@@ -35,7 +35,7 @@ Loaded = TypeVar("Loaded")
 Answer = tuple[dict[str, Any], bytes]
 
 
-def write_frame(to: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+def write_frame(to: IO[bytes], head: dict[str, Any], body: bytes = b"") -> None:
     text = json.dumps(head).encode()
     to.write(_LENGTHS.pack(len(text), len(body)) + text + body)
     to.flush()

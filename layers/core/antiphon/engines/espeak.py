@@ -87,7 +87,7 @@ def _words(text: str, marks: list[tuple[int, float]], duration: float) -> tuple[
     espeak marks most words once, numbers several times, and runs some small words together ("of the"): a word without a mark of its
     own shares the time of the word before it, by length.
     """
-    starts = dict(map(tuple, reversed(marks)))
+    starts: dict[int, float] = dict(reversed(marks))
     spans = _spans(text, sorted(starts))
     if not spans:
         return ()
@@ -109,7 +109,7 @@ def _words(text: str, marks: list[tuple[int, float]], duration: float) -> tuple[
 
 def _spans(text: str, marks: Sequence[int]) -> list[tuple[int, int]]:
     """(start, end) of each word: what stands between spaces; in a script without spaces, from mark to mark."""
-    spans = []
+    spans: list[tuple[int, int]] = []
     for found in re.finditer(r"\S+", text):
         low, high = found.span()
         inner = [at for at in marks if low < at < high] if _UNSPACED.search(found.group()) else []

@@ -27,6 +27,6 @@ def retimed(samples: NDArray[np.int16], rate: int, tempo: float) -> NDArray[np.i
     parts = [np.zeros(0, np.int16)]
     while True:
         try:
-            parts.append(graph.pull().to_ndarray().reshape(-1))
+            parts.append(graph.pull().to_ndarray().reshape(-1).astype(np.int16, copy=False))
         except av.EOFError:
             return np.concatenate(parts)
