@@ -246,6 +246,7 @@ class LocalStack:
             "AWS_PROFILE": worker.name,
             "PYTHONPATH": str(ROOT / "layers/core"),
             "PYTHONUNBUFFERED": "1",
+            "WORK_DIR": str(self.home.path / "work"),
         }
         return Command(worker.name, [sys.executable, str(worker.script)], environment, ROOT, grace=20)
 

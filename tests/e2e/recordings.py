@@ -27,7 +27,7 @@ def _speech(count: int, pause: float) -> tuple[bytes, int]:
     rest = np.zeros(int(engine.sample_rate * pause), np.int16)
     parts: list[np.ndarray] = []
     for index in range(count):
-        parts += [engine.speak(SENTENCES[index % len(SENTENCES)], voice="en-us+f2").samples, rest]
+        parts += [engine.speak(SENTENCES[index % len(SENTENCES)], voice="en-us-f").samples, rest]
     samples = np.concatenate(parts)
     # A digital silence between the words is what no microphone gives and what the recogniser cannot stand.
     noise = np.random.default_rng(1).normal(0, 20, samples.shape)

@@ -1,0 +1,52 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+
+from aws_lambda_powertools import Logger
+
+from antiphon.engines.registry import make_synthesizer
+from antiphon.engines.voices import catalogue
+from antiphon.identity.tiers import TIERS
+from antiphon.media.encode import encoder
+from antiphon.platform.clock import system_clock
+from antiphon.platform.table import Table
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.synthesize import Synthesize
+from antiphon.work.process import OFFLINE, Settings, clean
+from antiphon.work.protection import EcsProtection, NoProtection
+from antiphon.work.queue import SqsLane, sqs_client
+from antiphon.work.worker import Worker
+
+
+def make_worker(logger: Logger) -> Worker:
+    """Loads the engine before anything is received."""
+    os.environ.update(OFFLINE)
+    settings = Settings.read("SPEECH", "SYNTHESIZER", os.environ)
+    engine = make_synthesizer(settings.engine, settings.engine_settings)
+    engine.warm_up()
+    clean(settings.work_dir)
+    store = DynamoJobStore(Table(settings.table, settings.region))
+    sqs = sqs_client(settings.region)
+    work = Synthesize(
+        store=store,
+        objects=S3Objects(s3_client(settings.region), system_clock),
+        engine=engine,
+        encoders=encoder,
+        results_bucket=settings.results_bucket,
+        default_voice=catalogue(settings.engine)[0].id,
+        max_characters=max(limits.speech_characters for limits in TIERS.values()),
+        work_dir=settings.work_dir,
+        clock=system_clock,
+    )
+    return Worker(
+        lanes=[SqsLane(sqs, name, url, int(settings.lease.total_seconds())) for name, url in settings.queues],
+        store=store,
+        work=work,
+        lease=settings.lease,
+        clock=system_clock,
+        protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),
+        logger=logger,
+    )

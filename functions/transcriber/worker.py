@@ -1,0 +1,14 @@
+"""The transcriber: takes recordings from its lanes until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+
+from wiring import make_worker
+
+from antiphon.platform.telemetry import make_logger
+from antiphon.work.process import run
+
+if __name__ == "__main__":
+    logger = make_logger("transcriber")
+    sys.exit(run(lambda: make_worker(logger), logger))

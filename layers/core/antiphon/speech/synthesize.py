@@ -1,0 +1,186 @@
+"""One claimed speech job, from its checkpoint to its end."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import time
+import wave
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from antiphon.engines.ports import Spoken, Synthesizer
+from antiphon.media.encode import FORMATS
+from antiphon.platform.clock import Clock
+from antiphon.platform.errors import EngineError, NotFound
+from antiphon.speech.model import Checkpoint, Job, spent
+from antiphon.speech.ports import JobStore, Mark, Objects
+from antiphon.speech.progress import Progress
+from antiphon.speech.text import text_of
+from antiphon.work.lease import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WAV = "audio/wav"
+
+
+class Encoding(Protocol):
+    """Audio being written to a file in one format."""
+
+    def write(self, samples: bytes) -> None:
+        """samples: int16, mono, little-endian."""
+
+    def close(self) -> None: ...
+
+
+class Encoders(Protocol):
+    def __call__(self, path: Path, format: str, sample_rate: int, /) -> Encoding:
+        """Begins a file. Raises EngineError for an unknown format."""
+
+
+class Synthesize:
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        objects: Objects,
+        engine: Synthesizer,
+        encoders: Encoders,
+        results_bucket: str,
+        default_voice: str,
+        max_characters: int,
+        work_dir: Path,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._engine = engine
+        self._encoders = encoders
+        self._bucket = results_bucket
+        self._default_voice = default_voice
+        self._max_characters = max_characters
+        self._work_dir = work_dir
+        self._clock = clock
+        self._left: float | None = None
+        self._speed = 0.01
+        """Seconds of work per character, as of late."""
+
+    def remaining(self) -> float | None:
+        left = self._left
+        return None if left is None else left * self._speed
+
+    def prepare(self, job: Job) -> str | None:
+        """Texts are small: nothing is gained by fetching one ahead."""
+        return None
+
+    def discard(self, prepared: str | None) -> None:
+        return
+
+    def run(self, job: Job, lease: Lease, prepared: str | None) -> None:
+        folder = Path(tempfile.mkdtemp(dir=self._work_dir))
+        try:
+            self._speak(job, lease, folder)
+        finally:
+            self._left = None
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
+        text = self._text(job)
+        voice = str(job.options.get("voice") or self._default_voice)
+        language = job.options.get("language")
+        speed = float(job.options.get("speed") or 1.0)
+        sentences = self._engine.split(text, language)
+        if not sentences:
+            raise EngineError("There is nothing to say in this text.", code="text_empty")
+        warnings = tuple(self._engine.unmet(voice, language))
+        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+        self._left = float(sum(len(s) for s in sentences[job.checkpoint.count :]))
+        for index in range(job.checkpoint.count, len(sentences)):
+            started = time.perf_counter()
+            spoken = self._engine.speak(sentences[index], voice=voice, speed=speed, language=language)
+            took = time.perf_counter() - started
+            self._store_part(progress, index, spoken, len(sentences), took, warnings)
+            self._observe(took, len(sentences[index]))
+            lease.check()
+        self._assemble(progress, len(sentences), len(text), folder, lease)
+
+    def _text(self, job: Job) -> str:
+        if job.source is None:
+            raise NotFound("The job has no text.")
+        source = job.source
+        body = self._objects.read(source.bucket, source.key, version=source.version)
+        text = text_of(body, content_type=source.content_type, filename=source.filename)
+        if len(text) > self._max_characters:
+            raise EngineError(f"The text has {len(text):,} characters; at most {self._max_characters:,} can be spoken.", code="text_too_long")
+        return text
+
+    def _store_part(
+        self, progress: Progress, index: int, spoken: Spoken, count: int, took: float, warnings: Sequence[str]
+    ) -> None:
+        """The part first, then the row that tells of it: a crash between the two leaves a part that is written again, the same."""
+        job, key = progress.job, _part(progress.job, index)
+        self._objects.put(self._bucket, key, wav_of(spoken.samples.tobytes(), self._engine.sample_rate), content_type=WAV)
+        start = job.checkpoint.position
+        end = start + len(spoken.samples) / self._engine.sample_rate
+        words = tuple(
+            type(w)(w.word, round(w.start + start, 3), round(w.end + start, 3), w.score, w.speaker) for w in spoken.words
+        )
+        progress.advance(
+            mark=Mark(index, spoken.text, round(start, 3), round(end, 3), words, key),
+            checkpoint=Checkpoint(end, index + 1),
+            progress=int(98 * (index + 1) / count),
+            stage="speaking",
+            engine=self._engine.name,
+            duration=round(end, 3),
+            warnings=tuple(warnings),
+            timings=spent(job, synthesize_ms=timedelta(seconds=took)),
+        )
+
+    def _assemble(self, progress: Progress, count: int, characters: int, folder: Path, lease: Lease) -> None:
+        """All parts in order through one encoder, a part at a time in memory."""
+        job, started = progress.job, time.perf_counter()
+        format = str(job.options.get("format") or "mp3")
+        path = folder / "audio"
+        encoding = self._encoders(path, format, self._engine.sample_rate)
+        for index in range(count):
+            with wave.open(io.BytesIO(self._objects.read(self._bucket, _part(job, index)))) as part:
+                encoding.write(part.readframes(part.getnframes()))
+            lease.check()
+        encoding.close()
+        kind = FORMATS[format]
+        key = f"speech/{job.user_id}/{job.id}/{job.attempts}/audio.{kind.extension}"
+        self._objects.upload(self._bucket, key, str(path), content_type=kind.content_type)
+        progress.finish(
+            timings=spent(job, encode_ms=timedelta(seconds=time.perf_counter() - started)),
+            result={
+                "key": key,
+                "format": format,
+                "content_type": kind.content_type,
+                "extension": kind.extension,
+                "bytes": path.stat().st_size,
+                "characters": characters,
+            },
+        )
+        self._objects.delete_prefix(self._bucket, f"parts/{job.user_id}/{job.id}/")
+
+    def _observe(self, seconds: float, characters: int) -> None:
+        self._speed = 0.7 * self._speed + 0.3 * seconds / max(1, characters)
+        self._left = max(0.0, (self._left or 0.0) - characters)
+
+
+def _part(job: Job, index: int) -> str:
+    return f"parts/{job.user_id}/{job.id}/{index:06d}.wav"
+
+
+def wav_of(samples: bytes, sample_rate: int) -> bytes:
+    """samples: int16, mono."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(sample_rate)
+        out.writeframes(samples)
+    return file.getvalue()

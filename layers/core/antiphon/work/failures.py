@@ -1,0 +1,31 @@
+"""What an error means for the job: what to tell its owner, and whether trying again can help."""
+
+from __future__ import annotations
+
+import errno
+
+from antiphon.platform.errors import AntiphonError, JobError, NotFound
+from antiphon.speech.model import Failure
+
+_FULL = Failure("worker_full", "The worker ran out of space or memory with this recording; it is tried again.")
+_AWS = Failure("storage_unavailable", "The storage did not answer in time; the job is tried again.")
+_GONE = Failure("source_missing", "The uploaded file is not there any more; create a new job.")
+_INTERNAL = Failure("internal", "The job failed on our side. Retry it; if it fails again, report its id.")
+
+
+def verdict(error: Exception) -> tuple[Failure, bool]:
+    """The failure as it is stored, and whether the job may be tried again."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from pynamodb.exceptions import PynamoDBException
+
+    if isinstance(error, JobError):
+        return Failure(error.code, error.detail), error.retryable
+    if isinstance(error, NotFound):
+        return _GONE, False
+    if isinstance(error, AntiphonError):
+        return Failure(error.code, error.detail), error.retryable
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)):
+        return _FULL, True
+    if isinstance(error, BotoCoreError | ClientError | PynamoDBException):
+        return _AWS, True
+    return _INTERNAL, True

@@ -1,0 +1,30 @@
+"""What the work knows of its claim."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from antiphon.platform.errors import LeaseLost
+from antiphon.work.heartbeat import Heartbeat
+
+
+class Drained(Exception):
+    """The work stopped between two chunks because the worker was told to."""
+
+
+class Lease:
+    """What the work knows of its claim: whose it is, for how long, and whether to go on."""
+
+    def __init__(self, owner: str, span: timedelta, heartbeat: Heartbeat, stopping: threading.Event) -> None:
+        self.owner = owner
+        self.span = span
+        self._heartbeat = heartbeat
+        self._stopping = stopping
+
+    def check(self) -> None:
+        """To be called between chunks. Raises LeaseLost, Drained."""
+        if self._heartbeat.lost.is_set():
+            raise LeaseLost
+        if self._stopping.is_set() or self._heartbeat.too_long.is_set():
+            raise Drained

@@ -1,0 +1,95 @@
+"""What every worker process does around its work: logs, signals, a clean place to work in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from antiphon.platform.errors import AntiphonError
+from antiphon.work.worker import Worker
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+OFFLINE = {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0", "TOKENIZERS_PARALLELISM": "false"}
+"""For the engines: nothing is fetched at run time, and nothing is told to their makers."""
+UNUSABLE = 2
+"""Exit status of a worker that cannot work as it is configured."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``queues``: URLs of the lanes, the highest first; ``engine_settings``: what the engine's name stands before, ``WHISPERX_MODEL_DIR`` and so on."""
+
+    table: str
+    region: str
+    uploads_bucket: str
+    results_bucket: str
+    queues: tuple[tuple[str, str], ...]
+    engine: str
+    engine_settings: Mapping[str, str]
+    lease: timedelta
+    work_dir: Path
+    agent: str | None
+    log_level: str
+
+    @classmethod
+    def read(cls, kind: str, engine_variable: str, env: Mapping[str, str]) -> Settings:
+        """kind: ``TRANSCRIPTION`` or ``SPEECH``. Raises KeyError with the name of what is missing."""
+        engine = env[engine_variable]
+        prefix = f"{engine.upper()}_"
+        return cls(
+            table=env["TABLE_NAME"],
+            region=env["AWS_REGION"],
+            uploads_bucket=env["UPLOADS_BUCKET"],
+            results_bucket=env["RESULTS_BUCKET"],
+            queues=(("priority", env[f"{kind}_PRIORITY_QUEUE_URL"]), ("standard", env[f"{kind}_QUEUE_URL"])),
+            engine=engine,
+            engine_settings={k.removeprefix(prefix).lower(): v for k, v in env.items() if k.startswith(prefix)},
+            lease=timedelta(seconds=int(env.get("LEASE_SECONDS", "60"))),
+            work_dir=Path(env.get("WORK_DIR", "/tmp/antiphon")) / engine_variable.lower(),  # noqa: S108 - the task's own disk
+            agent=env.get("ECS_AGENT_URI"),
+            log_level=env.get("LOG_LEVEL", "INFO"),
+        )
+
+
+def clean(folder: Path) -> None:
+    """An empty folder: what a killed predecessor left is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def run(make: Callable[[], Worker], logger: Logger) -> int:
+    """Runs the worker until SIGTERM or SIGINT; gives the exit status. make: loads the engine and wires the rest."""
+    worker: Worker | None = None
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+        if worker:
+            worker.stop()
+        else:  # the models are still loading, and nothing is held yet
+            os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        worker = make()
+    except AntiphonError as error:
+        logger.error("cannot start", extra={"code": error.code, "detail": error.detail})
+        return UNUSABLE
+    except KeyError as error:
+        logger.error("cannot start", extra={"code": "setting_missing", "detail": f"set {error.args[0]}"})
+        return UNUSABLE
+    logger.info("ready")
+    worker.run()
+    sys.stdout.flush()
+    return 0

@@ -1,0 +1,45 @@
+"""ECS task protection: while a job runs, scaling in and deployments leave this task alone. (A Spot notice does not: see drain.)"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+MINUTES = 120
+"""After which ECS forgets the protection of a worker that hangs. Longer jobs set it again with each chunk."""
+
+
+class Protection(Protocol):
+    def set(self, on: bool) -> None:
+        """Never raises: an unprotected job is handed back at worst, a failed one is lost work."""
+
+
+class NoProtection:
+    """Outside ECS."""
+
+    def set(self, on: bool) -> None:
+        return
+
+
+class EcsProtection:
+    """agent: ``ECS_AGENT_URI`` of the task."""
+
+    def __init__(self, agent: str, logger: Logger, timeout: float = 2.0) -> None:
+        self._url = f"{agent}/task-protection/v1/state"
+        self._logger = logger
+        self._timeout = timeout
+
+    def set(self, on: bool) -> None:
+        body = {"ProtectionEnabled": on, **({"ExpiresInMinutes": MINUTES} if on else {})}
+        request = urllib.request.Request(  # noqa: S310 - the agent's own address, given by ECS
+            self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="PUT"
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+                answer.read()
+        except OSError as error:
+            self._logger.warning("task protection not set", extra={"on": on, "error": repr(error)})
