@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from antiphon.platform.clock import system_clock
@@ -39,15 +38,14 @@ def main(arguments: list[str]) -> int:
     places = outputs(os.environ.get("ANTIPHON_STACK", "antiphon"), region)
     queue = names[arguments[0].lower()]
     client = boto3.client("sqs", region_name=region)
-    again: Callable[[dict[str, Any]], object]
-    if queue in ("Uploads", "Deliveries"):
-        again = lambda message: send_back(client, places[f"{queue}QueueUrl"], message)  # noqa: E731 - one of two, chosen here
-    else:
-        retry = RetryDead(jobs=DynamoJobStore(Table(places["TableName"], region)), clock=system_clock)
+    jobs = RetryDead(jobs=DynamoJobStore(Table(places["TableName"], region)), clock=system_clock)
 
-        def again(message: dict[str, Any]) -> object:
+    def again(message: dict[str, Any]) -> None:
+        if queue in ("Uploads", "Deliveries"):
+            send_back(client, places[f"{queue}QueueUrl"], message)
+        else:  # a lane: its letter is of a job that has failed, and the job brings its own new message
             body = json.loads(message["Body"])
-            return retry(body["user_id"], Kind(body["kind"]), body["job_id"])
+            jobs(body["user_id"], Kind(body["kind"]), body["job_id"])
 
     moved = redrive(client, places[f"{queue}DeadLettersUrl"], again)
     print(f"{moved} dead letters of {queue} are on their way again.")
