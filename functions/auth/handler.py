@@ -24,14 +24,21 @@ def _device() -> str | None:
 @app.post("/v1/auth/register")
 def register() -> Response[Any]:
     new = body_of(app.current_event.decoded_body, REGISTER, OPTIONAL_REGISTER)
-    wanted = {"email": new["email"], "password": new["password"], "display_name": new.get("display_name"), "device": _device()}
+    wanted = {
+        "email": new["email"],
+        "password": new["password"],
+        "display_name": new.get("display_name"),
+        "device": _device(),
+    }
     key = app.current_event.headers.get("idempotency-key")
     if key is None:
         return signed_in(201, wiring().sign_in.register(**wanted))
     # Nobody is signed in yet: the address is whose key it is. Tokens are never stored, so a repeat gets new ones for the same user.
     idempotency = wiring().idempotency
     body = (app.current_event.decoded_body or "").encode()
-    record = idempotency.begin(user=email_key(normal_email(new["email"])), method="POST", path="/v1/auth/register", key=key, body=body)
+    record = idempotency.begin(
+        user=email_key(normal_email(new["email"])), method="POST", path="/v1/auth/register", key=key, body=body
+    )
     if record.answer:
         return signed_in(201, wiring().sign_in.again(record.answer.body, _device()))
     try:

@@ -16,7 +16,13 @@ from antiphon.platform.errors import Unauthorized
 def policy(found: Admitted, method_arn: str) -> dict[str, Any]:
     """Allows the whole stage, because the gateway remembers the answer for the token, not for the route."""
     stage = "/".join(method_arn.split("/", 2)[:2])
-    context = {"user_id": found.user_id, "tier": found.tier, "role": found.role, "scopes": found.scopes, "session_id": found.session_id}
+    context = {
+        "user_id": found.user_id,
+        "tier": found.tier,
+        "role": found.role,
+        "scopes": found.scopes,
+        "session_id": found.session_id,
+    }
     return {
         "principalId": found.user_id,
         "policyDocument": {
@@ -34,6 +40,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except Unauthorized:
         logger().info("refused", route=event.get("resource"))
         # The gateway knows a refusal by this very text.
-        raise Exception("Unauthorized") from None  # noqa: TRY002
+        raise Exception("Unauthorized") from None
     logger().info("admitted", user_id=found.user_id, route=event.get("resource"))
     return policy(found, event["methodArn"])

@@ -36,8 +36,13 @@ def ready() -> Response[Any]:
     pool.shutdown(wait=False, cancel_futures=True)
     down = [name for name, reply in asked.items() if not reply.done() or reply.exception()]
     for name in down:
-        logger().warning("not reachable", part=name, error=repr(asked[name].exception()) if asked[name].done() else "no answer")
-    body = {"status": "unavailable" if down else "ok", "components": {name: "down" if name in down else "ok" for name in parts}}
+        logger().warning(
+            "not reachable", part=name, error=repr(asked[name].exception()) if asked[name].done() else "no answer"
+        )
+    body = {
+        "status": "unavailable" if down else "ok",
+        "components": {name: "down" if name in down else "ok" for name in parts},
+    }
     return Response(503 if down else 200, "application/json", body, headers={"Retry-After": "5"} if down else None)
 
 

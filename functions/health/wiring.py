@@ -39,5 +39,7 @@ def checks() -> Mapping[str, Check]:
     }
     for queue in QUEUES:
         url = env[f"{queue}_QUEUE_URL"]
-        found[f"{queue.lower()}_queue"] = lambda url=url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])  # type: ignore[misc]
+        found[f"{queue.lower()}_queue"] = lambda url=url: sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["QueueArn"]
+        )  # type: ignore[misc]
     return found

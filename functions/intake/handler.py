@@ -25,7 +25,9 @@ def take(record: SQSRecord) -> None:
         if notified["eventName"].startswith("ObjectCreated:"):
             arrival = arrival_of(notified)
             outcome = arrive()(arrival)
-            logger.info("arrival", outcome=outcome, place=arrival.key.split("/", 1)[0], user_id=arrival.key.split("/", 2)[1:2])
+            logger.info(
+                "arrival", outcome=outcome, place=arrival.key.split("/", 1)[0], user_id=arrival.key.split("/", 2)[1:2]
+            )
 
 
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:

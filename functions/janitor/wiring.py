@@ -24,7 +24,11 @@ class Wiring:
         region = env["AWS_REGION"]
         table = Table(env["TABLE_NAME"], region)
         sqs = boto3.client("sqs", region_name=region)
-        places = {(kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}" for kind in Kind for lane in ("standard", "priority")}
+        places = {
+            (kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}"
+            for kind in Kind
+            for lane in ("standard", "priority")
+        }
         self.lanes = SqsLanes(
             sqs,
             queues={place: env[f"{name}_QUEUE_URL"] for place, name in places.items()},

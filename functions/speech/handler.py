@@ -14,7 +14,9 @@ from antiphon.platform.problem import CONTENT_TYPE
 
 @cache
 def _adapter() -> Mangum:
-    return Mangum(build(wiring()), lifespan="off", text_mime_types=["application/json", CONTENT_TYPE, "application/x-subrip"])
+    return Mangum(
+        build(wiring()), lifespan="off", text_mime_types=["application/json", CONTENT_TYPE, "application/x-subrip"]
+    )
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -17,10 +17,14 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Metadata = Annotated[dict[Annotated[str, StringConstraints(max_length=64)], Any], AfterValidator(_small), Field(max_length=50)]
+Metadata = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=64)], Any], AfterValidator(_small), Field(max_length=50)
+]
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
 Filename = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-ContentType = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}(;[ -~]{0,100})?$")]
+ContentType = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}(;[ -~]{0,100})?$")
+]
 MediaId = Annotated[str, StringConstraints(pattern=r"^med_[0-9A-HJKMNP-TV-Z]{26}$")]
 CallbackUrl = Annotated[str, StringConstraints(min_length=8, max_length=2048)]
 Size = Annotated[int, Field(ge=1, le=5 * 1024**4)]
@@ -71,7 +75,9 @@ class NewTranscription(Shape):
         if self.media_id and any(f is not None for f in file):
             raise ValueError("send either media_id, or filename, content_type and size of a file to upload")
         if not self.media_id and any(f is None for f in file):
-            raise ValueError("send filename, content_type and size of the file to upload, or the media_id of one that is there")
+            raise ValueError(
+                "send filename, content_type and size of the file to upload, or the media_id of one that is there"
+            )
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise ValueError("min_speakers is larger than max_speakers")
         return self

@@ -35,7 +35,9 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         url = None
         if job.status is Status.SUCCEEDED:
             name = f"{job.title or 'speech'}.{job.result['extension']}"
-            url = wiring.objects.presign_get(results, job.result["key"], filename=name, content_type=job.result["content_type"])
+            url = wiring.objects.presign_get(
+                results, job.result["key"], filename=name, content_type=job.result["content_type"]
+            )
         return job_view(job, audio_url=url)
 
     @routes.post("/speech", status_code=202)
@@ -65,7 +67,10 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         filters = {"status": status.value} if status else {}
         scope = (me.user_id, "speech", *filters.values())
         page = wiring.jobs.list(me.user_id, KIND, limit=limit, position=decode_cursor(cursor, *scope), filters=filters)
-        return {"data": [job_view(j) for j in page.items], "next_cursor": page.position and encode_cursor(page.position, *scope)}
+        return {
+            "data": [job_view(j) for j in page.items],
+            "next_cursor": page.position and encode_cursor(page.position, *scope),
+        }
 
     @routes.get("/speech/{job_id}")
     def one(job_id: Id, me: Me) -> dict[str, Any]:
@@ -94,12 +99,26 @@ def speech_routes(wiring: Wiring) -> APIRouter:
     @routes.delete("/speech/{job_id}")
     def delete(job_id: Id, me: Me) -> dict[str, Any]:
         receipt = wiring.remove(me.user_id, KIND, job_id)
-        return {"id": receipt.id, "deleted": True, "rows": receipt.rows, "objects": receipt.objects, "versions": receipt.versions}
+        return {
+            "id": receipt.id,
+            "deleted": True,
+            "rows": receipt.rows,
+            "objects": receipt.objects,
+            "versions": receipt.versions,
+        }
 
     @routes.get("/voices")
     def voices(me: Me) -> dict[str, Any]:
         found = [
-            {"id": v.id, "name": v.name, "language": v.language, "gender": v.gender, "engine": v.engine, "quality": v.quality} for v in wiring.voices
+            {
+                "id": v.id,
+                "name": v.name,
+                "language": v.language,
+                "gender": v.gender,
+                "engine": v.engine,
+                "quality": v.quality,
+            }
+            for v in wiring.voices
         ]
         return {"data": found, "next_cursor": None}
 

@@ -42,7 +42,11 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
     def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
-        file = FileToCome(clean_filename(new.filename), new.content_type, new.size) if new.filename and new.content_type and new.size else None
+        file = (
+            FileToCome(clean_filename(new.filename), new.content_type, new.size)
+            if new.filename and new.content_type and new.size
+            else None
+        )
         wanted = NewJob(
             options=new.options(),
             metadata=new.metadata,
@@ -58,12 +62,21 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
 
     @routes.get("")
     def listed(
-        me: Me, limit: Limit = 20, cursor: Cursor = None, status: Status | None = None, language: Annotated[Language | None, Query()] = None
+        me: Me,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        status: Status | None = None,
+        language: Annotated[Language | None, Query()] = None,
     ) -> dict[str, Any]:
-        filters = {name: value for name, value in (("status", status and status.value), ("language", language)) if value}
+        filters = {
+            name: value for name, value in (("status", status and status.value), ("language", language)) if value
+        }
         scope = (me.user_id, "transcriptions", *filters.values())
         page = wiring.jobs.list(me.user_id, KIND, limit=limit, position=decode_cursor(cursor, *scope), filters=filters)
-        return {"data": [job_view(j) for j in page.items], "next_cursor": page.position and encode_cursor(page.position, *scope)}
+        return {
+            "data": [job_view(j) for j in page.items],
+            "next_cursor": page.position and encode_cursor(page.position, *scope),
+        }
 
     @routes.get("/{job_id}")
     def one(job_id: Id, me: Me) -> dict[str, Any]:
@@ -71,7 +84,11 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
 
     @routes.get("/{job_id}/segments")
     def segments(
-        job_id: Id, me: Me, limit: Limit = 20, cursor: Cursor = None, after: Annotated[int | None, Query(ge=-1, le=10**9)] = None
+        job_id: Id,
+        me: Me,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        after: Annotated[int | None, Query(ge=-1, le=10**9)] = None,
     ) -> dict[str, Any]:
         job = find(me, job_id)
         scope = (me.user_id, job.id, "segments")
@@ -97,7 +114,9 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
                 f"The transcription is {job.status.value}. What is there already can be read at /v1/transcriptions/{job.id}/segments.",
                 code="transcript_not_ready",
             )
-        options = RenderOptions(max_line_width=max_line_width, max_line_count=max_line_count, highlight_words=highlight_words)
+        options = RenderOptions(
+            max_line_width=max_line_width, max_line_count=max_line_count, highlight_words=highlight_words
+        )
         rendered = render(format, transcript_of(job, wiring.jobs.segments(job.id)), options)
         return Response(rendered.body, media_type=rendered.content_type)
 
@@ -112,6 +131,12 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
     @routes.delete("/{job_id}")
     def delete(job_id: Id, me: Me) -> dict[str, Any]:
         receipt = wiring.remove(me.user_id, KIND, job_id)
-        return {"id": receipt.id, "deleted": True, "rows": receipt.rows, "objects": receipt.objects, "versions": receipt.versions}
+        return {
+            "id": receipt.id,
+            "deleted": True,
+            "rows": receipt.rows,
+            "objects": receipt.objects,
+            "versions": receipt.versions,
+        }
 
     return routes

@@ -61,7 +61,11 @@ class Wiring:
         self.objects: Objects = S3Objects(s3_client(settings.region), self.clock)
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
         self.submit = Submit(
-            jobs=self.jobs, media=DynamoMediaStore(table), objects=self.objects, uploads_bucket=settings.uploads_bucket, clock=self.clock
+            jobs=self.jobs,
+            media=DynamoMediaStore(table),
+            objects=self.objects,
+            uploads_bucket=settings.uploads_bucket,
+            clock=self.clock,
         )
         self.remove = Remove(
             jobs=self.jobs,

@@ -96,7 +96,9 @@ def main(names: Sequence[str]) -> int:
         if (names and suite.name not in names) or not suite.is_there:
             continue
         status, closing = run(suite)
-        closings.append(f"{suite.arguments[-1] if suite.python != sys.executable else 'tests/' + suite.name}: {closing}")
+        closings.append(
+            f"{suite.arguments[-1] if suite.python != sys.executable else 'tests/' + suite.name}: {closing}"
+        )
         failed = failed or (0 if status == NO_TESTS_COLLECTED else status)
     print("\n".join(closings))
     return failed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -48,7 +47,9 @@ def running(store: JobStore, owner: str = "w1") -> Job:
 
 
 def said(*texts: str) -> tuple[Segment, ...]:
-    return tuple(Segment(i * 2.0, i * 2.0 + 1.5, t, (Word(t, i * 2.0, i * 2.0 + 1, 0.5),), 0.75) for i, t in enumerate(texts))
+    return tuple(
+        Segment(i * 2.0, i * 2.0 + 1.5, t, (Word(t, i * 2.0, i * 2.0 + 1, 0.5),), 0.75) for i, t in enumerate(texts)
+    )
 
 
 def test_a_job_comes_back_as_it_was_written(store: JobStore) -> None:
@@ -90,7 +91,8 @@ def test_the_same_change_twice_is_one_change(store: JobStore) -> None:
     store.apply(claim)
     store.apply(claim)
     found = store.get(USER, Kind.TRANSCRIPTION, claim.after.id)
-    assert found and (found.attempts, found.lease_owner) == (1, "w1")
+    assert found
+    assert (found.attempts, found.lease_owner) == (1, "w1")
 
 
 def test_of_two_changes_of_one_state_only_the_first_counts(store: JobStore) -> None:
@@ -122,7 +124,9 @@ def test_a_renewed_lease_cannot_be_taken_over_with_an_old_view(store: JobStore) 
     with pytest.raises(Stale):
         store.apply(model.claim(job, owner="w2", message_id="m", lease=LEASE, now=NOW + 2 * LEASE))
     found = store.get(USER, Kind.TRANSCRIPTION, job.id)
-    assert found and found.lease_owner == "w1" and found.lease_expires_at == NOW + 3 * LEASE
+    assert found
+    assert found.lease_owner == "w1"
+    assert found.lease_expires_at == NOW + 3 * LEASE
 
 
 def test_a_lost_lease_cannot_be_renewed(store: JobStore) -> None:
@@ -139,14 +143,18 @@ def test_segments_are_read_in_order_after_any_index(store: JobStore) -> None:
     texts = [["one", "two", "three"], [], ["four"], ["five", "six"]]
     first = 0
     for number, chunk in enumerate(texts):
-        change = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0 * (number + 1), first + len(chunk)))
+        change = model.advance(
+            job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0 * (number + 1), first + len(chunk))
+        )
         store.apply(change, chunk=Chunk(first, said(*chunk)))
         job, first = change.after, first + len(chunk)
     everything = [(n.index, n.segment.text) for n in store.segments(job.id)]
     assert everything == list(enumerate(["one", "two", "three", "four", "five", "six"]))
     for after in range(-1, 7):
         for limit in (1, 2, 10):
-            assert [n.index for n in store.segments(job.id, after=after, limit=limit)] == list(range(after + 1, 6))[:limit]
+            assert [n.index for n in store.segments(job.id, after=after, limit=limit)] == list(range(after + 1, 6))[
+                :limit
+            ]
     assert next(store.segments(job.id)).segment == said("one")[0]
 
 
@@ -163,7 +171,9 @@ def test_a_refused_change_writes_no_segments(store: JobStore) -> None:
 def test_marks_come_back_in_order(store: JobStore) -> None:
     job = running(store)
     for index in range(3):
-        mark = Mark(index, f"Sentence {index}.", index * 1.0, index + 0.9, (Word("Sentence", 0.0, 0.4),), f"parts/{index}.wav")
+        mark = Mark(
+            index, f"Sentence {index}.", index * 1.0, index + 0.9, (Word("Sentence", 0.0, 0.4),), f"parts/{index}.wav"
+        )
         change = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(index + 1.0, index + 1))
         store.apply(change, mark=mark)
         job = change.after

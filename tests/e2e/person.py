@@ -40,7 +40,9 @@ class Person:
     def delete(self, path: str) -> httpx.Response:
         return self.call("DELETE", path)
 
-    def transcribe(self, body: bytes, filename: str = "talk.wav", content_type: str = "audio/wav", **options: Any) -> dict[str, Any]:
+    def transcribe(
+        self, body: bytes, filename: str = "talk.wav", content_type: str = "audio/wav", **options: Any
+    ) -> dict[str, Any]:
         """Create the job and upload the file by its presigned POST."""
         wanted = {"filename": filename, "content_type": content_type, "size": max(1, len(body)), **options}
         answer = self.post("/v1/transcriptions", wanted)
@@ -63,7 +65,9 @@ class Person:
         found: dict[str, Any] = answer.json()
         return found
 
-    def until(self, job: dict[str, Any], wanted: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
+    def until(
+        self, job: dict[str, Any], wanted: Callable[[dict[str, Any]], bool], seconds: float = 90
+    ) -> dict[str, Any]:
         """The job as soon as it is as wanted; the API has no push here, so this asks again and again, and gives up in the end."""
         deadline = time.monotonic() + seconds
         while True:
@@ -80,7 +84,10 @@ class Person:
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            page = self.get(f"/v1/transcriptions/{job['id']}/segments", params={"limit": 100, **({"cursor": cursor} if cursor else {})}).json()
+            page = self.get(
+                f"/v1/transcriptions/{job['id']}/segments",
+                params={"limit": 100, **({"cursor": cursor} if cursor else {})},
+            ).json()
             found += page["data"]
             if (cursor := page["next_cursor"]) is None:
                 return found

@@ -10,6 +10,7 @@ from infra.local.stack import LocalStack
 from tests.e2e.person import Person, upload
 from tests.e2e.receiver import Receiver
 from tests.e2e.recordings import spoken_wav
+import itertools
 
 
 def listen(person: Person, receiver: Receiver, *events: str) -> Webhook:
@@ -24,21 +25,33 @@ def test_a_recording_becomes_a_transcript_and_a_signed_callback(person: Person, 
     job = person.transcribe(spoken_wav(3), metadata={"order": "é7"})
     done = person.ended(job)
     assert done["status"] == "succeeded", done
-    assert done["engine"].startswith("pocketsphinx") and done["progress"] == 100 and done["attempts"] == 1
+    assert done["engine"].startswith("pocketsphinx")
+    assert done["progress"] == 100
+    assert done["attempts"] == 1
     assert {"queued_ms", "download_ms", "decode_ms", "transcribe_ms"} <= set(done["timings"])
     got = receiver.wait_for("transcription.succeeded")
     payload = signed.verify(got.body, got.headers)
-    assert payload["data"]["id"] == job["id"] and payload["data"]["metadata"] == {"order": "é7"}
+    assert payload["data"]["id"] == job["id"]
+    assert payload["data"]["metadata"] == {"order": "é7"}
     assert payload["data"]["links"]["transcript"].endswith("/transcript")
     sequences = [g.json["data"]["sequence"] for g in receiver.got]
     assert len(set(sequences)) == len(sequences)
 
     segments = person.segments(job)
-    assert [s["index"] for s in segments] == list(range(len(segments))) and segments
+    assert [s["index"] for s in segments] == list(range(len(segments)))
+    assert segments
     words = [w for s in segments for w in s["words"]]
-    assert all(a["start"] <= b["start"] for a, b in zip(words, words[1:], strict=False))
+    assert all(a["start"] <= b["start"] for a, b in itertools.pairwise(words))
     assert all(0 <= w["start"] < w["end"] <= done["duration"] + 0.1 for w in words)
-    for kind, start in (("json", "{"), ("txt", ""), ("srt", "1\n"), ("vtt", "WEBVTT"), ("tsv", "start\tend"), ("aud", ""), ("md", "")):
+    for kind, start in (
+        ("json", "{"),
+        ("txt", ""),
+        ("srt", "1\n"),
+        ("vtt", "WEBVTT"),
+        ("tsv", "start\tend"),
+        ("aud", ""),
+        ("md", ""),
+    ):
         answer = person.get(f"/v1/transcriptions/{job['id']}/transcript", params={"format": kind})
         assert answer.status_code == 200 and answer.text.startswith(start) and len(answer.text) > 20, kind
 
@@ -51,9 +64,12 @@ def test_a_text_becomes_speech_that_can_be_heard_and_read_back(person: Person, r
     got = receiver.wait_for("speech.succeeded")
     assert signed.verify(got.body, got.headers)["data"]["id"] == job["id"]
     audio = httpx.get(done["audio_url"], trust_env=False)
-    assert audio.status_code == 200 and audio.content[:4] == b"RIFF" and "attachment" in audio.headers["content-disposition"]
+    assert audio.status_code == 200
+    assert audio.content[:4] == b"RIFF"
+    assert "attachment" in audio.headers["content-disposition"]
     marks = person.get(done["marks_url"]).json()["data"]
-    assert [m["index"] for m in marks] == [0, 1] and marks[1]["start"] >= marks[0]["end"] > 0
+    assert [m["index"] for m in marks] == [0, 1]
+    assert marks[1]["start"] >= marks[0]["end"] > 0
     back = person.ended(person.transcribe(audio.content))
     assert back["status"] == "succeeded"
     text = person.get(f"/v1/transcriptions/{back['id']}/transcript", params={"format": "txt"}).text.lower()
@@ -65,14 +81,19 @@ def voice(person: Person) -> str:
     return str(next(v["id"] for v in voices if v["language"].startswith("en")))
 
 
-def test_a_file_dropped_in_the_inbox_is_transcribed_without_the_api(person: Person, receiver: Receiver, stack: LocalStack) -> None:
+def test_a_file_dropped_in_the_inbox_is_transcribed_without_the_api(
+    person: Person, receiver: Receiver, stack: LocalStack
+) -> None:
     listen(person, receiver, "transcription.succeeded", "speech.succeeded")
     s3 = stack.client("s3")
     bucket = stack.outputs["UploadsBucket"]
-    s3.put_object(Bucket=bucket, Key=f"inbox/{person.id}/Sitzung über Öl.wav", Body=spoken_wav(1), Metadata={"language": "en"})
+    s3.put_object(
+        Bucket=bucket, Key=f"inbox/{person.id}/Sitzung über Öl.wav", Body=spoken_wav(1), Metadata={"language": "en"}
+    )
     got = receiver.wait_for("transcription.succeeded")
     job = person.get(f"/v1/transcriptions/{got.json['data']['id']}").json()
-    assert job["title"] == "Sitzung über Öl.wav" and job["language"] == "en"
+    assert job["title"] == "Sitzung über Öl.wav"
+    assert job["language"] == "en"
     s3.put_object(Bucket=bucket, Key=f"inbox/{person.id}/note.md", Body=b"# Hello\n\nThis is *not* a recording.")
     assert receiver.wait_for("speech.succeeded")
 
@@ -80,7 +101,9 @@ def test_a_file_dropped_in_the_inbox_is_transcribed_without_the_api(person: Pers
 def test_a_presigned_post_takes_that_key_type_and_size_and_nothing_else(person: Person) -> None:
     """U-01"""
     body = spoken_wav(1)
-    job = person.post("/v1/transcriptions", {"filename": "a.wav", "content_type": "audio/wav", "size": len(body)}).json()
+    job = person.post(
+        "/v1/transcriptions", {"filename": "a.wav", "content_type": "audio/wav", "size": len(body)}
+    ).json()
     target = job["upload"]
     other = {**target, "fields": {**target["fields"], "key": "uploads/usr_x/job_y"}}
     typed = {**target, "fields": {**target["fields"], "Content-Type": "text/html"}}
@@ -96,7 +119,9 @@ def test_a_presigned_post_takes_that_key_type_and_size_and_nothing_else(person: 
 
 def test_a_media_item_can_be_transcribed_twice(person: Person) -> None:
     body = spoken_wav(1)
-    made = person.post("/v1/uploads", {"filename": "a.wav", "content_type": "audio/wav", "size": len(body), "purpose": "transcription"})
+    made = person.post(
+        "/v1/uploads", {"filename": "a.wav", "content_type": "audio/wav", "size": len(body), "purpose": "transcription"}
+    )
     assert made.status_code == 201, made.text
     assert person.post("/v1/transcriptions", {"media_id": made.json()["id"]}).json()["code"] == "media_not_ready"
     assert upload(made.json(), body).status_code == 204
@@ -116,7 +141,8 @@ def test_a_repeated_post_answers_with_the_first_result(person: Person) -> None:
     body = {"filename": "a.wav", "content_type": "audio/wav", "size": 10}
     key = {"Idempotency-Key": "order-7"}
     first, again = (person.post("/v1/transcriptions", body, headers=key) for _ in range(2))
-    assert first.status_code == again.status_code == 201 and first.json() == again.json()
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
     other = person.post("/v1/transcriptions", {**body, "size": 11}, headers=key)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
     assert len(person.get("/v1/transcriptions").json()["data"]) == 1
@@ -135,7 +161,8 @@ def test_a_canceled_job_in_each_state_stays_canceled(person: Person) -> None:
     assert person.post(f"/v1/transcriptions/{done['id']}/cancel").json()["code"] == "job_ended"
     assert [person.job(j)["status"] for j in (waiting, queued, long)] == ["canceled"] * 3
     again = person.post(f"/v1/transcriptions/{queued['id']}/retry").json()
-    assert again["id"] == queued["id"] and person.ended(queued)["status"] == "succeeded"
+    assert again["id"] == queued["id"]
+    assert person.ended(queued)["status"] == "succeeded"
 
 
 def test_deleting_leaves_neither_rows_nor_objects(person: Person, stack: LocalStack) -> None:
@@ -144,18 +171,24 @@ def test_deleting_leaves_neither_rows_nor_objects(person: Person, stack: LocalSt
     person.ended(job), person.ended(speech)
     for path in (f"/v1/transcriptions/{job['id']}", f"/v1/speech/{speech['id']}"):
         receipt = person.delete(path).json()
-        assert receipt["rows"] >= 1 and receipt["objects"] >= 1 and receipt["versions"] >= 1
-        assert person.get(path).status_code == 404 and person.delete(path).status_code == 404
+        assert receipt["rows"] >= 1
+        assert receipt["objects"] >= 1
+        assert receipt["versions"] >= 1
+        assert person.get(path).status_code == 404
+        assert person.delete(path).status_code == 404
     s3 = stack.client("s3")
     for bucket in (stack.outputs["UploadsBucket"], stack.outputs["ResultsBucket"]):
         keys = [v["Key"] for v in s3.list_object_versions(Bucket=bucket).get("Versions", [])]
         assert not [k for k in keys if person.id in k]
 
 
-@pytest.mark.parametrize("path", ["/v1/transcriptions/job_x", "/v1/speech/job_x", "/v1/webhooks/whk_x", "/v1/nowhere", "/v1"])
+@pytest.mark.parametrize(
+    "path", ["/v1/transcriptions/job_x", "/v1/speech/job_x", "/v1/webhooks/whk_x", "/v1/nowhere", "/v1"]
+)
 def test_what_is_not_there_is_a_problem_document(person: Person, path: str) -> None:
     answer = person.get(path)
-    assert answer.status_code == 404 and answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("application/problem+json")
     assert {"type", "title", "status", "detail", "code", "request_id"} <= set(answer.json())
 
 
@@ -163,7 +196,13 @@ def test_nobody_sees_the_jobs_of_another(person: Person, http: httpx.Client) -> 
     job = person.post("/v1/transcriptions", {"filename": "a.wav", "content_type": "audio/wav", "size": 10}).json()
     other = Person.register(http)
     path = f"/v1/transcriptions/{job['id']}"
-    calls = [("GET", path), ("GET", path + "/segments"), ("GET", path + "/transcript"), ("POST", path + "/cancel"), ("POST", path + "/retry")]
+    calls = [
+        ("GET", path),
+        ("GET", path + "/segments"),
+        ("GET", path + "/transcript"),
+        ("POST", path + "/cancel"),
+        ("POST", path + "/retry"),
+    ]
     assert [other.call(m, p).status_code for m, p in [*calls, ("DELETE", path)]] == [404] * 6
     assert [http.request(m, p).status_code for m, p in calls] == [401] * 5
     assert http.get(path, headers={"Authorization": "Bearer nonsense"}).json()["code"] == "unauthorized"

@@ -24,7 +24,15 @@ def wav(samples: int = 1600) -> bytes:
     """A second's tenth of silence, 16 kHz mono."""
     data = b"\0\0" * samples
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16000, 32000, 2, 16)
-    return b"RIFF" + struct.pack("<I", 4 + len(form) + 8 + len(data)) + b"WAVE" + form + b"data" + struct.pack("<I", len(data)) + data
+    return (
+        b"RIFF"
+        + struct.pack("<I", 4 + len(form) + 8 + len(data))
+        + b"WAVE"
+        + form
+        + b"data"
+        + struct.pack("<I", len(data))
+        + data
+    )
 
 
 @dataclass
@@ -46,9 +54,15 @@ class Desk:
         self.clock = clock
         self.jobs, self.media, self.objects = MemoryJobStore(), MemoryMediaStore(), MemoryObjects()
         self.users, self.audit = KnownUsers(), MemoryAuditLog()
-        self.submit = Submit(jobs=self.jobs, media=self.media, objects=self.objects, uploads_bucket=UPLOADS, clock=clock)
-        self.arrive = Arrive(jobs=self.jobs, media=self.media, objects=self.objects, users=self.users, audit=self.audit, clock=clock)
-        self.remove = Remove(jobs=self.jobs, objects=self.objects, uploads_bucket=UPLOADS, results_bucket=RESULTS, clock=clock)
+        self.submit = Submit(
+            jobs=self.jobs, media=self.media, objects=self.objects, uploads_bucket=UPLOADS, clock=clock
+        )
+        self.arrive = Arrive(
+            jobs=self.jobs, media=self.media, objects=self.objects, users=self.users, audit=self.audit, clock=clock
+        )
+        self.remove = Remove(
+            jobs=self.jobs, objects=self.objects, uploads_bucket=UPLOADS, results_bucket=RESULTS, clock=clock
+        )
         self._sequencer = 0
 
     def put(self, key: str, body: bytes, **metadata: str) -> Arrival:

@@ -14,7 +14,7 @@ from antiphon.speech.submit import FileToCome, NewJob
 from tests.unit.speech.conftest import ANNA, BORIS, UPLOADS, Desk, wav
 
 ZIP = b"PK\x03\x04\x14\x00\x00\x00\x08\x00" + b"\x12" * 200
-TEXT = "Dear diary, this is no sound at all.\n".encode() * 20
+TEXT = b"Dear diary, this is no sound at all.\n" * 20
 
 
 def waiting(desk: Desk) -> Job:
@@ -59,7 +59,10 @@ def test_an_upload_queues_its_job_once_however_often_it_is_said(desk: Desk) -> N
     arrival = desk.put(f"uploads/{ANNA.user_id}/{job.id}", wav())
     assert [desk.arrive(arrival) for _ in range(3)] == ["queued", "unchanged", "unchanged"]
     after = job_of(desk, job)
-    assert after.status is Status.QUEUED and after.source and after.source.size == len(wav()) and after.source.filename == "talk.wav"
+    assert after.status is Status.QUEUED
+    assert after.source
+    assert after.source.size == len(wav())
+    assert after.source.filename == "talk.wav"
     assert desk.events == ["transcription.queued"]
 
 
@@ -72,13 +75,19 @@ def test_of_two_puts_of_one_key_the_later_wins_in_any_order(desk: Desk, order: t
     for index in order:
         desk.arrive(puts[index])
     source = job_of(desk, job).source
-    assert source and source.version == puts[1].version
+    assert source
+    assert source.version == puts[1].version
     assert desk.events == ["transcription.queued"]
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
-    [(b"", "empty_media"), (ZIP, "unsupported_media"), (TEXT, "unsupported_media"), (b"%PDF-1.7\n" + TEXT, "unsupported_media")],
+    [
+        (b"", "empty_media"),
+        (ZIP, "unsupported_media"),
+        (TEXT, "unsupported_media"),
+        (b"%PDF-1.7\n" + TEXT, "unsupported_media"),
+    ],
     ids=["empty", "zip", "text", "pdf"],
 )
 def test_what_is_no_recording_is_rejected_with_the_reason_on_the_job(desk: Desk, body: bytes, code: str) -> None:
@@ -105,7 +114,8 @@ def test_an_object_without_a_job_makes_nothing_and_is_audited(desk: Desk) -> Non
     """U-04"""
     arrival = desk.put(f"uploads/{ANNA.user_id}/job_01ARZ3NDEKTSV4RRFFQ69G5FAV", wav())
     assert desk.arrive(arrival) == "stray"
-    assert desk.keys("uploads/") == [] and len(desk.keys("rejected/stray/")) == 1
+    assert desk.keys("uploads/") == []
+    assert len(desk.keys("rejected/stray/")) == 1
     (entry,) = desk.audit.entries.values()
     assert (entry.action, entry.outcome) == ("object.stray", "no_such_job")
     assert desk.events == []
@@ -118,7 +128,10 @@ def test_an_object_under_another_users_key_makes_nothing(desk: Desk) -> None:
     assert job_of(desk, job).status is Status.AWAITING_UPLOAD
 
 
-@pytest.mark.parametrize("key", ["uploads/x", "uploads/usr_1/readme.txt", "inbox/nobody/a.mp3", "inbox/usr_01ARZ3NDEKTSV4RRFFQ69G5FAV/", "inbox/"])
+@pytest.mark.parametrize(
+    "key",
+    ["uploads/x", "uploads/usr_1/readme.txt", "inbox/nobody/a.mp3", "inbox/usr_01ARZ3NDEKTSV4RRFFQ69G5FAV/", "inbox/"],
+)
 def test_an_object_at_no_known_place_is_put_aside(desk: Desk, key: str) -> None:
     assert desk.arrive(desk.put(key, wav())) == "stray"
     assert desk.keys()[0].startswith("rejected/stray/")
@@ -150,16 +163,23 @@ def test_a_second_put_of_a_running_job_changes_nothing(desk: Desk) -> None:
 def test_a_recording_in_the_inbox_becomes_a_transcription_with_its_own_options(desk: Desk) -> None:
     desk.users.defaults[ANNA.user_id] = {"transcription": {"language": "de", "align": False}}
     arrival = desk.put(f"inbox/{ANNA.user_id}/2026/Vorstand é.mp3", wav(), language="en", diarize="true", author="me")
-    assert [(desk.clock.move(seconds=1), desk.arrive(arrival))[1] for _ in range(3)] == ["queued", "unchanged", "unchanged"]
+    assert [(desk.clock.move(seconds=1), desk.arrive(arrival))[1] for _ in range(3)] == [
+        "queued",
+        "unchanged",
+        "unchanged",
+    ]
     job = only_job(desk, Kind.TRANSCRIPTION)
-    assert job.title == "Vorstand é.mp3" and job.options == {"language": "en", "align": False, "diarize": True}
+    assert job.title == "Vorstand é.mp3"
+    assert job.options == {"language": "en", "align": False, "diarize": True}
     assert desk.events == ["transcription.queued"]
 
 
 def test_a_text_in_the_inbox_becomes_speech(desk: Desk) -> None:
     assert desk.arrive(desk.put(f"inbox/{ANNA.user_id}/hello.txt", TEXT, voice="en-us", speed="1.5")) == "queued"
     job = only_job(desk, Kind.SPEECH)
-    assert job.options == {"voice": "en-us", "speed": 1.5} and job.source and job.source.filename == "hello.txt"
+    assert job.options == {"voice": "en-us", "speed": 1.5}
+    assert job.source
+    assert job.source.filename == "hello.txt"
 
 
 def test_the_same_name_dropped_again_is_a_new_job(desk: Desk) -> None:
@@ -171,13 +191,23 @@ def test_the_same_name_dropped_again_is_a_new_job(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("body", "metadata", "code"),
-    [(ZIP, {}, "unsupported_media"), (b"", {}, "empty_media"), (wav(), {"diarize": "perhaps"}, "invalid_option"), (TEXT, {"speed": "9"}, "invalid_option")],
+    [
+        (ZIP, {}, "unsupported_media"),
+        (b"", {}, "empty_media"),
+        (wav(), {"diarize": "perhaps"}, "invalid_option"),
+        (TEXT, {"speed": "9"}, "invalid_option"),
+    ],
 )
-def test_a_drop_that_cannot_be_used_fails_with_the_reason(desk: Desk, body: bytes, metadata: dict[str, str], code: str) -> None:
+def test_a_drop_that_cannot_be_used_fails_with_the_reason(
+    desk: Desk, body: bytes, metadata: dict[str, str], code: str
+) -> None:
     arrival = desk.put(f"inbox/{ANNA.user_id}/x.bin", body, **metadata)
     assert desk.arrive(arrival) == "rejected"
     job = only_job(desk, Kind.SPEECH if body == TEXT else Kind.TRANSCRIPTION)
-    assert job.status is Status.FAILED and job.error and job.error.code == code and len(job.error.detail) > 10
+    assert job.status is Status.FAILED
+    assert job.error
+    assert job.error.code == code
+    assert len(job.error.detail) > 10
     assert desk.keys("inbox/") == []
     assert desk.arrive(arrival) == "gone"
 
@@ -192,7 +222,9 @@ def test_a_media_item_becomes_ready_and_can_be_transcribed(desk: Desk) -> None:
     assert upload.fields["key"] == f"uploads/{ANNA.user_id}/{media.id}"
     assert desk.arrive(desk.put(upload.fields["key"], wav())) == "ready"
     job = desk.submit.transcription(ANNA, NewJob(media_id=media.id))
-    assert job.status is Status.QUEUED and job.source and job.source.key == upload.fields["key"]
+    assert job.status is Status.QUEUED
+    assert job.source
+    assert job.source.key == upload.fields["key"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +251,8 @@ def test_no_key_holds_what_a_user_typed(desk: Desk) -> None:
     desk.submit.upload(job)
     desk.submit.speech(ANNA, NewJob(text="hello", title=evil))
     keys = [p["key"] for p in desk.objects.posts] + desk.keys()
-    assert keys and all(k.count("/") == 2 and ".." not in k and "rm" not in k for k in keys)
+    assert keys
+    assert all(k.count("/") == 2 and ".." not in k and "rm" not in k for k in keys)
 
 
 def test_the_handler_reports_just_the_messages_that_failed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +270,9 @@ def test_the_handler_reports_just_the_messages_that_failed(desk: Desk, monkeypat
     bodies = [json.dumps({"Records": [record(key=f"uploads/{ANNA.user_id}/{job.id}")]}) for _ in range(10)]
     bodies[0] = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": UPLOADS})
     bodies[3], bodies[7] = "no json", json.dumps({"Records": [{"eventName": "ObjectCreated:Put"}]})
-    event = {"Records": [{"messageId": f"m{i}", "eventSource": "aws:sqs", "body": body} for i, body in enumerate(bodies)]}
+    event = {
+        "Records": [{"messageId": f"m{i}", "eventSource": "aws:sqs", "body": body} for i, body in enumerate(bodies)]
+    }
     answer = handler.handler(event, None)
     assert sorted(f["itemIdentifier"] for f in answer["batchItemFailures"]) == ["m3", "m7"]
     assert job_of(desk, job).status is Status.QUEUED

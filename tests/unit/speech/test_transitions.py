@@ -82,7 +82,9 @@ class Life(RuleBasedStateMachine):
     @rule(pick=copies_back, worker=st.integers(1, 3))
     def worker_claims(self, pick: int, worker: int) -> None:
         try:
-            change = model.claim(self.old(pick), owner=f"w{worker}-{self.claims}", message_id="m", lease=LEASE, now=self.now)
+            change = model.claim(
+                self.old(pick), owner=f"w{worker}-{self.claims}", message_id="m", lease=LEASE, now=self.now
+            )
         except Conflict:
             return
         self.claims += self.attempt(change)
@@ -92,7 +94,12 @@ class Life(RuleBasedStateMachine):
         job, owner = self.old(pick), self.old(back).lease_owner or "nobody"
         try:
             change = model.advance(
-                job, owner=owner, lease=LEASE, now=self.now, progress=job.progress + 7, checkpoint=Checkpoint(job.checkpoint.position + 30)
+                job,
+                owner=owner,
+                lease=LEASE,
+                now=self.now,
+                progress=job.progress + 7,
+                checkpoint=Checkpoint(job.checkpoint.position + 30),
             )
         except LeaseLost:
             return
@@ -176,7 +183,13 @@ def test_a_finished_job_stays_finished(status: Status) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other", "newer"),
-    [("0055AED6DCD90281E5", "0055AED6DCD90281E4", True), ("05", "0500", False), ("06", "0500", True), ("", "05", False), ("0501", "05", True)],
+    [
+        ("0055AED6DCD90281E5", "0055AED6DCD90281E4", True),
+        ("05", "0500", False),
+        ("06", "0500", True),
+        ("", "05", False),
+        ("0501", "05", True),
+    ],
 )
 def test_the_larger_sequencer_is_the_newer_put(one: str, other: str, newer: bool) -> None:
     """Q-03: the shorter is padded with zeros on the right."""
@@ -187,7 +200,10 @@ def test_a_newer_put_of_a_waiting_job_replaces_its_source() -> None:
     """Q-03"""
     job = queued()
     newer = model.arrive(job, Source("b", "k", version="v2", sequencer="06"), START)
-    assert newer and newer.after.source and newer.after.source.version == "v2" and newer.event is None
+    assert newer
+    assert newer.after.source
+    assert newer.after.source.version == "v2"
+    assert newer.event is None
     assert model.arrive(job, Source("b", "k", sequencer="04"), START) is None
     assert model.arrive(job, Source("b", "k", sequencer="05"), START) is None
 
@@ -207,10 +223,14 @@ def test_a_retry_goes_on_from_the_last_checkpoint() -> None:
     half = model.advance(running, owner="w", lease=LEASE, now=START, checkpoint=Checkpoint(30.0, 4), progress=50).after
     again = model.retry(model.fail(half, BAD, START, owner="w").after, START)
     assert again.after.checkpoint == Checkpoint(30.0, 4)
-    assert again.after.error is None and again.event and again.event.dispatch
+    assert again.after.error is None
+    assert again.event
+    assert again.event.dispatch
 
 
-@pytest.mark.parametrize("status", [Status.AWAITING_UPLOAD, Status.QUEUED, Status.RUNNING, Status.SUCCEEDED, Status.EXPIRED])
+@pytest.mark.parametrize(
+    "status", [Status.AWAITING_UPLOAD, Status.QUEUED, Status.RUNNING, Status.SUCCEEDED, Status.EXPIRED]
+)
 def test_only_what_failed_or_was_canceled_is_retried(status: Status) -> None:
     with pytest.raises(Conflict) as refused:
         model.retry(Job(JOB, Kind.SPEECH, USER, status, START, source=Source("b", "k")), START)
@@ -221,5 +241,18 @@ def test_events_are_thin() -> None:
     """W-24: ids, state and links; no option, no text, no address of an object."""
     job = queued(options={"initial_prompt": "secret words"}, metadata={"order": 7}, title="Board meeting")
     event = model.cancel(job, START).event
-    assert event and set(event.data) == {"id", "kind", "status", "sequence", "progress", "attempts", "error", "metadata", "links"}
-    assert "secret" not in str(event) and "Board" not in str(event) and "uploads/" not in str(event)
+    assert event
+    assert set(event.data) == {
+        "id",
+        "kind",
+        "status",
+        "sequence",
+        "progress",
+        "attempts",
+        "error",
+        "metadata",
+        "links",
+    }
+    assert "secret" not in str(event)
+    assert "Board" not in str(event)
+    assert "uploads/" not in str(event)

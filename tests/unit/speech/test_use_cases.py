@@ -88,7 +88,9 @@ def finished(desk: Desk) -> Job:
     desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{job.id}", wav()))
     claim = model.claim(now(desk, job), owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
     desk.jobs.apply(claim)
-    step = model.advance(claim.after, owner="w", lease=timedelta(seconds=60), now=desk.clock(), checkpoint=Checkpoint(1.0, 2))
+    step = model.advance(
+        claim.after, owner="w", lease=timedelta(seconds=60), now=desk.clock(), checkpoint=Checkpoint(1.0, 2)
+    )
     desk.jobs.apply(step, chunk=Chunk(0, said("a", "b")))
     done = model.finish(step.after, owner="w", now=desk.clock())
     desk.jobs.apply(done)
@@ -99,8 +101,10 @@ def test_deleting_a_job_leaves_nothing(desk: Desk) -> None:
     job = finished(desk)
     desk.objects.put(RESULTS, f"speech/{ANNA.user_id}/{job.id}/1/audio.mp3", b"x", content_type="audio/mpeg")
     receipt = desk.remove(ANNA.user_id, Kind.TRANSCRIPTION, job.id)
-    assert (receipt.objects, receipt.versions) == (2, 2) and receipt.rows >= 2
-    assert desk.keys() == [] and list(desk.jobs.segments(job.id)) == []
+    assert (receipt.objects, receipt.versions) == (2, 2)
+    assert receipt.rows >= 2
+    assert desk.keys() == []
+    assert list(desk.jobs.segments(job.id)) == []
     with pytest.raises(NotFound):
         desk.remove(ANNA.user_id, Kind.TRANSCRIPTION, job.id)
 
@@ -127,7 +131,9 @@ def test_what_was_never_uploaded_expires(desk: Desk) -> None:
     desk.clock.move(hours=25)
     assert sweep.due() == {"expired": 1}
     after = now(desk, job)
-    assert after.status is Status.EXPIRED and after.error and after.error.code == "upload_expired"
+    assert after.status is Status.EXPIRED
+    assert after.error
+    assert after.error.code == "upload_expired"
     assert not sweep.due()
 
 

@@ -110,7 +110,14 @@ class DynamoUsers:
             row = self._sessions.get(f"user#{user_id}", f"session#{session_id}", consistent_read=True)
         except self._sessions.DoesNotExist:
             return None
-        return Session(session_id, user_id, row.refresh_hash, from_rfc3339(row.created_at), from_rfc3339(row.expires_at), row.device)
+        return Session(
+            session_id,
+            user_id,
+            row.refresh_hash,
+            from_rfc3339(row.created_at),
+            from_rfc3339(row.expires_at),
+            row.device,
+        )
 
     def tier_of(self, user_id: str) -> str | None:
         user = self.get(user_id)

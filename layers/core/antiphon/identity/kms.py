@@ -47,7 +47,9 @@ class KmsKeys:
     def _loaded(self) -> Mapping[str, Any]:
         from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-        return {key_id_of(key): load_der_public_key(self._kms.get_public_key(KeyId=key)["PublicKey"]) for key in self._ids}
+        return {
+            key_id_of(key): load_der_public_key(self._kms.get_public_key(KeyId=key)["PublicKey"]) for key in self._ids
+        }
 
 
 def jwks(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,5 +58,7 @@ def jwks(keys: Mapping[str, Any]) -> dict[str, Any]:
 
     from jwt.algorithms import ECAlgorithm
 
-    public = [{**json.loads(ECAlgorithm.to_jwk(key)), "kid": kid, "alg": "ES256", "use": "sig"} for kid, key in keys.items()]
+    public = [
+        {**json.loads(ECAlgorithm.to_jwk(key)), "kid": kid, "alg": "ES256", "use": "sig"} for kid, key in keys.items()
+    ]
     return {"keys": public}

@@ -26,7 +26,9 @@ def _normal(password: str) -> str:
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(resources.files("antiphon.identity").joinpath("common_passwords.txt").read_text("utf-8").split("\n"))
+    return frozenset(
+        resources.files("antiphon.identity").joinpath("common_passwords.txt").read_text("utf-8").split("\n")
+    )
 
 
 def check(password: str, *, email: str, min_length: int, field: str = "password") -> None:
@@ -63,7 +65,10 @@ class Passwords:
         if len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             password = ""
         try:
-            return self._hasher.verify(known or self._dummy, _normal(password).encode("utf-8", "surrogatepass")) and known is not None
+            return (
+                self._hasher.verify(known or self._dummy, _normal(password).encode("utf-8", "surrogatepass"))
+                and known is not None
+            )
         except VerificationError:
             return False
 

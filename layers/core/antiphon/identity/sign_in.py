@@ -32,7 +32,9 @@ class SignIn:
         self._clock = clock
         self._min_length = min_length
 
-    def register(self, *, email: str, password: str, display_name: str | None, device: str | None, seed: str | None = None) -> SignedIn:
+    def register(
+        self, *, email: str, password: str, display_name: str | None, device: str | None, seed: str | None = None
+    ) -> SignedIn:
         """Raises Invalid (address, password) and Conflict ``email_taken``."""
         address = normal_email(email)
         passwords.check(password, email=address, min_length=self._min_length)
@@ -58,13 +60,19 @@ class SignIn:
     def login(self, *, email: str, password: str, device: str | None) -> SignedIn:
         """Raises Unauthorized ``wrong_credentials`` for an unknown, wrong or suspended one alike, after the same work."""
         user = self._users.by_email(normal_email(email))
-        if not self._hasher.verify(password, user.password_hash if user else None) or user is None or user.status is not UserStatus.ACTIVE:
+        if (
+            not self._hasher.verify(password, user.password_hash if user else None)
+            or user is None
+            or user.status is not UserStatus.ACTIVE
+        ):
             raise Unauthorized("The address or the password is wrong.", code="wrong_credentials")
         return self._signed_in(user, device)
 
     def _signed_in(self, user: User, device: str | None) -> SignedIn:
         now = self._clock()
         refresh = new_refresh_token()
-        session = Session(new_id("ses"), user.id, refresh_hash(refresh), now, now + REFRESH_FOR, (device or "")[:MAX_DEVICE] or None)
+        session = Session(
+            new_id("ses"), user.id, refresh_hash(refresh), now, now + REFRESH_FOR, (device or "")[:MAX_DEVICE] or None
+        )
         self._users.start_session(session)
         return SignedIn(user, self._issuer.access_token(user, session.id), refresh)

@@ -52,7 +52,10 @@ def die_with_parent() -> None:
 def inspect(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
     """What the headers say, where it is within the limits."""
     if len(container.streams) > limits["max_streams"]:
-        raise Refused("media_out_of_bounds", f"The file has {len(container.streams)} streams; at most {limits['max_streams']} are read.")
+        raise Refused(
+            "media_out_of_bounds",
+            f"The file has {len(container.streams)} streams; at most {limits['max_streams']} are read.",
+        )
     if not container.streams.audio:
         raise Refused("no_audio", "The file has no sound in it.")
     stream = container.streams.audio[0]
@@ -63,7 +66,9 @@ def inspect(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
             f"The sample rate is {context.sample_rate} Hz; {limits['min_rate']} to {limits['max_rate']} Hz are read.",
         )
     if not 1 <= context.channels <= limits["max_channels"]:
-        raise Refused("media_out_of_bounds", f"The sound has {context.channels} channels; 1 to {limits['max_channels']} are read.")
+        raise Refused(
+            "media_out_of_bounds", f"The sound has {context.channels} channels; 1 to {limits['max_channels']} are read."
+        )
     duration = None
     if stream.duration is not None and stream.time_base:
         duration = float(stream.duration * stream.time_base)
@@ -72,7 +77,10 @@ def inspect(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
     if duration is not None and not 0 <= duration < 10**9:
         duration = None  # a header that claims nonsense
     if duration is not None and duration > limits["max_duration"]:
-        raise Refused("media_too_long", f"The recording lasts {duration / 3600:.1f} hours; at most {limits['max_duration'] / 3600:g} are taken.")
+        raise Refused(
+            "media_too_long",
+            f"The recording lasts {duration / 3600:.1f} hours; at most {limits['max_duration'] / 3600:g} are taken.",
+        )
     return {
         "container": container.format.name,
         "codec": context.name,
@@ -128,7 +136,9 @@ def decode(path: str, start: float, limits: dict[str, Any]) -> None:
         for part in samples(container, errors):
             written += len(part)
             if written > most:
-                raise Refused("media_too_long", f"The recording lasts more than {limits['max_duration'] / 3600:g} hours.")
+                raise Refused(
+                    "media_too_long", f"The recording lasts more than {limits['max_duration'] / 3600:g} hours."
+                )
             if skip:
                 cut = min(skip, len(part))
                 skip -= cut
@@ -156,7 +166,10 @@ def main() -> int:
         print(json.dumps({"code": refused.code, "detail": refused.detail}), file=sys.stderr, flush=True)
         return REFUSED
     except MemoryError:
-        out_of_bounds = {"code": "media_out_of_bounds", "detail": "Reading the file would take more memory than any recording needs."}
+        out_of_bounds = {
+            "code": "media_out_of_bounds",
+            "detail": "Reading the file would take more memory than any recording needs.",
+        }
         print(json.dumps(out_of_bounds), file=sys.stderr, flush=True)
         return REFUSED
     return 0

@@ -121,7 +121,9 @@ class Recording:
             found = json.loads(said[-1])
             return MediaError(found["detail"], code=found["code"])
         if self._stopped.is_set() or self._process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-            return MediaError("Reading the file takes far more time or memory than any recording needs.", code="media_out_of_bounds")
+            return MediaError(
+                "Reading the file takes far more time or memory than any recording needs.", code="media_out_of_bounds"
+            )
         return MediaError("The file is damaged in a way that cannot be read.", code="undecodable_media")
 
     def _stop_late(self) -> None:
@@ -139,8 +141,15 @@ def decode(path: Path, limits: Limits = Limits(), *, start: float = 0.0) -> Iter
         # A neutral name in a folder of its own: no extension for FFmpeg to believe, no neighbour to reach.
         neutral = Path(folder) / "input"
         os.link(path, neutral)
-        process = subprocess.Popen(  # noqa: S603 - an argument vector of our own
-            [sys.executable, "-I", str(Path(__file__).with_name("child.py")), "input", repr(start), json.dumps(asdict(limits))],
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-I",
+                str(Path(__file__).with_name("child.py")),
+                "input",
+                repr(start),
+                json.dumps(asdict(limits)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -176,4 +185,3 @@ def _kill(process: subprocess.Popen[Any]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-

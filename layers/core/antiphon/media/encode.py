@@ -69,7 +69,7 @@ class PcmFile:
 
 class WavFile:
     def __init__(self, path: Path, sample_rate: int) -> None:
-        self._file = wave.open(str(path), "wb")
+        self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
         self._file.setnchannels(1)
         self._file.setsampwidth(2)
         self._file.setframerate(sample_rate)

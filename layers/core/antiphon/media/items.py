@@ -44,7 +44,13 @@ class MediaStore(Protocol):
 
 
 def arrived(media: Media, source: Source, content_type: str | None) -> Media:
-    return replace(media, status=MediaStatus.READY, source=source, size=source.size, content_type=content_type or media.content_type)
+    return replace(
+        media,
+        status=MediaStatus.READY,
+        source=source,
+        size=source.size,
+        content_type=content_type or media.content_type,
+    )
 
 
 def rejected(media: Media, failure: Failure) -> Media:

@@ -38,7 +38,14 @@ class AntiphonError(Exception):
     title = "Something went wrong"
     retryable = False
 
-    def __init__(self, detail: str = "", *, code: str | None = None, fields: tuple[Field, ...] = (), retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        code: str | None = None,
+        fields: tuple[Field, ...] = (),
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail or self.title
         self.code = code or type(self).code

@@ -69,7 +69,10 @@ class Idempotency:
         Raises Invalid for a bad key, Conflict ``idempotency_mismatch`` for another body and ``idempotency_in_progress`` while the first one runs.
         """
         if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
-            raise Invalid("The Idempotency-Key is not valid.", fields=(Field("Idempotency-Key", f"Send 1 to {MAX_KEY} printable characters."),))
+            raise Invalid(
+                "The Idempotency-Key is not valid.",
+                fields=(Field("Idempotency-Key", f"Send 1 to {MAX_KEY} printable characters."),),
+            )
         now = self._clock()
         record_id = hashlib.sha256("\x1f".join((user, method, path, key)).encode()).hexdigest()
         record = Record(
@@ -87,9 +90,16 @@ class Idempotency:
         if live is None:
             return record
         if live.fingerprint != record.fingerprint:
-            raise Conflict("This Idempotency-Key was used with another body; take a new key for a new request.", code="idempotency_mismatch")
+            raise Conflict(
+                "This Idempotency-Key was used with another body; take a new key for a new request.",
+                code="idempotency_mismatch",
+            )
         if live.answer is None:
-            raise Conflict("The first request with this Idempotency-Key is still running; repeat in a moment.", code="idempotency_in_progress", retry_after=1)
+            raise Conflict(
+                "The first request with this Idempotency-Key is still running; repeat in a moment.",
+                code="idempotency_in_progress",
+                retry_after=1,
+            )
         return live
 
     def finish(self, record: Record, answer: Answer) -> None:

@@ -36,12 +36,26 @@ class DynamoIdempotencyStore:
             row = self._rows.get(f"idem#{record_id}", "idem", consistent_read=True)
         except self._rows.DoesNotExist:
             return None
-        answer = row.answer and Answer(row.answer["status"], tuple((k, v) for k, v in row.answer["headers"]), row.answer["body"])
-        return Record(record_id, row.owner, row.seed, row.fingerprint, _moment(row.locked_until), _moment(row.expires_at), answer or None)
+        answer = row.answer and Answer(
+            row.answer["status"], tuple((k, v) for k, v in row.answer["headers"]), row.answer["body"]
+        )
+        return Record(
+            record_id,
+            row.owner,
+            row.seed,
+            row.fingerprint,
+            _moment(row.locked_until),
+            _moment(row.expires_at),
+            answer or None,
+        )
 
     def claim(self, record: Record, now: datetime) -> Record | None:
         rows, seconds = self._rows, now.timestamp()
-        free = rows.pk.does_not_exist() | (rows.expires_at <= seconds) | (rows.answer.does_not_exist() & (rows.locked_until <= seconds))
+        free = (
+            rows.pk.does_not_exist()
+            | (rows.expires_at <= seconds)
+            | (rows.answer.does_not_exist() & (rows.locked_until <= seconds))
+        )
         try:
             self._row(record).save(condition=free)
         except PutError as error:
@@ -62,7 +76,11 @@ class DynamoIdempotencyStore:
         self.finish(replace(record, locked_until=datetime.fromtimestamp(0, UTC), answer=None))
 
     def _row(self, record: Record) -> IdempotencyRow:
-        answer = record.answer and {"status": record.answer.status, "headers": list(record.answer.headers), "body": record.answer.body}
+        answer = record.answer and {
+            "status": record.answer.status,
+            "headers": list(record.answer.headers),
+            "body": record.answer.body,
+        }
         return self._rows(
             f"idem#{record.id}",
             "idem",

@@ -30,7 +30,9 @@ def send_back(client: SQSClient, queue_url: str, message: dict[str, Any]) -> Non
     )
 
 
-def redrive(client: SQSClient, dead_letters_url: str, again: Callable[[dict[str, Any]], None], *, most: int = 10_000) -> int:
+def redrive(
+    client: SQSClient, dead_letters_url: str, again: Callable[[dict[str, Any]], None], *, most: int = 10_000
+) -> int:
     """Do ``again`` for each dead letter and delete it; gives their number. A letter whose ``again`` raises stays, and the error is the caller's."""
     done = 0
     while done < most:

@@ -28,7 +28,12 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     context = (event.get("requestContext") or {}).get("authorizer") or {}
     if not context.get("user_id"):
         raise Unauthorized
-    return Caller(context["user_id"], context.get("tier") or "free", context.get("role") or "user", frozenset((context.get("scopes") or "").split()))
+    return Caller(
+        context["user_id"],
+        context.get("tier") or "free",
+        context.get("role") or "user",
+        frozenset((context.get("scopes") or "").split()),
+    )
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:

@@ -87,11 +87,15 @@ def body_of(raw: str | None, required: Mapping[str, Check], optional: Mapping[st
     try:
         found = json.loads(raw or "", parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Invalid("The body must be a JSON object.", fields=(Field("", "Send JSON with Content-Type: application/json."),)) from error
+        raise Invalid(
+            "The body must be a JSON object.", fields=(Field("", "Send JSON with Content-Type: application/json."),)
+        ) from error
     if not isinstance(found, dict):
         raise Invalid("The body must be a JSON object.", fields=(Field("", "Send an object in braces."),))
     wrong = [Field(name, "Is missing.") for name in required if found.get(name) is None]
-    wrong += [Field(name[:100], "Is not known here.") for name in found if name not in required and name not in optional]
+    wrong += [
+        Field(name[:100], "Is not known here.") for name in found if name not in required and name not in optional
+    ]
     for name, check in {**required, **optional}.items():
         if found.get(name) is not None and (detail := check(found[name])):
             wrong.append(Field(name, detail))

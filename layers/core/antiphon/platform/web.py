@@ -20,7 +20,10 @@ from antiphon.platform.request import Caller, caller_of, request_id_of
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-_STATUS = {404: ("not_found", "There is no such route"), 405: ("method_not_allowed", "This route does not know the method")}
+_STATUS = {
+    404: ("not_found", "There is no such route"),
+    405: ("method_not_allowed", "This route does not know the method"),
+}
 _KEPT = frozenset({"content-type", "location", "retry-after"})
 
 
@@ -47,7 +50,10 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: s
     @app.exception_handler(RequestValidationError)
     def on_invalid(request: Request, error: RequestValidationError) -> Response:
         fields = tuple(Field(_path(e["loc"]), e["msg"].removeprefix("Value error, ")) for e in error.errors()[:20])
-        return failed(request, Invalid("; ".join(f"{f.field}: {f.detail}" if f.field else f.detail for f in fields[:3]), fields=fields))
+        return failed(
+            request,
+            Invalid("; ".join(f"{f.field}: {f.detail}" if f.field else f.detail for f in fields[:3]), fields=fields),
+        )
 
     @app.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:
@@ -91,13 +97,17 @@ def _path(location: tuple[Any, ...]) -> str:
     return ".".join(parts)
 
 
-async def _once(request: Request, call_next: Callable[[Request], Awaitable[Response]], idempotency: Idempotency) -> Response:
+async def _once(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]], idempotency: Idempotency
+) -> Response:
     key = request.headers.get("idempotency-key")
     if request.method != "POST" or key is None:
         return await call_next(request)
     body = await request.body()
     record = await run_in_threadpool(
-        lambda: idempotency.begin(user=caller(request).user_id, method="POST", path=request.url.path, key=key, body=body)
+        lambda: idempotency.begin(
+            user=caller(request).user_id, method="POST", path=request.url.path, key=key, body=body
+        )
     )
     if record.answer:
         replayed = Response(record.answer.body, record.answer.status, dict(record.answer.headers))

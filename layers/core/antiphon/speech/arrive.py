@@ -50,7 +50,9 @@ def arrival_of(record: Mapping[str, Any]) -> Arrival:
 
 
 class Arrive:
-    def __init__(self, *, jobs: JobStore, media: MediaStore, objects: Objects, users: Users, audit: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, *, jobs: JobStore, media: MediaStore, objects: Objects, users: Users, audit: AuditLog, clock: Clock
+    ) -> None:
         self._jobs = jobs
         self._media = media
         self._objects = objects
@@ -118,7 +120,10 @@ class Arrive:
         job_id = derived_id("job", arrival.at, arrival.bucket, arrival.key, arrival.sequencer, arrival.version or "")
         wrong = self._unusable(sniffed.kind, stored.size)
         if stored.size > limits_of(tier).upload_bytes:
-            wrong = Failure("upload_too_large", f"The file has {stored.size:,} bytes; a {tier} account may send {limits_of(tier).upload_bytes:,}.")
+            wrong = Failure(
+                "upload_too_large",
+                f"The file has {stored.size:,} bytes; a {tier} account may send {limits_of(tier).upload_bytes:,}.",
+            )
         options: dict[str, Any] = {}
         try:
             options = options_of(kind, stored.metadata, self._users.defaults_of(user).get(kind.value, {}))
@@ -183,20 +188,26 @@ class Arrive:
         )
 
     def _reject(self, arrival: Arrival, thing: str, user: str, code: str) -> str:
-        self._objects.move(arrival.bucket, arrival.key, f"rejected/{user}/{thing}", version=arrival.version, metadata={"reason": code})
+        self._objects.move(
+            arrival.bucket, arrival.key, f"rejected/{user}/{thing}", version=arrival.version, metadata={"reason": code}
+        )
         return "rejected"
 
     def _stray(self, arrival: Arrival, code: str) -> str:
         """Nothing knows this object: nobody is told, it is kept apart for a day, and the audit log has it."""
         target = derived_id("req", arrival.at, arrival.bucket, arrival.key, arrival.sequencer)
         self._audit.append(Entry("-", "intake", "object.stray", arrival.key[:500], code, arrival.at))
-        self._objects.move(arrival.bucket, arrival.key, f"rejected/stray/{target}", version=arrival.version, metadata={"reason": code})
+        self._objects.move(
+            arrival.bucket, arrival.key, f"rejected/stray/{target}", version=arrival.version, metadata={"reason": code}
+        )
         return "stray"
 
 
 def clean_filename(name: str) -> str:
     """A name to show, never to use as a path: NFC, without control and direction characters, at most 255 characters."""
-    kept = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    kept = "".join(
+        c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )
     return kept.strip()[:255] or "unnamed"
 
 

@@ -167,9 +167,15 @@ class DynamoJobStore:
                 if chunk and chunk.segments:
                     last = chunk.first + len(chunk.segments) - 1
                     segments = [asdict(s) for s in chunk.segments]
-                    transaction.save(self._chunks(f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments))
+                    transaction.save(
+                        self._chunks(
+                            f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments
+                        )
+                    )
                 if mark:
-                    transaction.save(self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark)))
+                    transaction.save(
+                        self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark))
+                    )
         except TransactWriteError as error:
             if not _LOST_RACE.intersection(r.code for r in error.cancellation_reasons if r):
                 raise
@@ -191,7 +197,13 @@ class DynamoJobStore:
             raise
 
     def list(
-        self, user_id: str, kind: Kind, *, limit: int, position: str | None = None, filters: Mapping[str, str] | None = None
+        self,
+        user_id: str,
+        kind: Kind,
+        *,
+        limit: int,
+        position: str | None = None,
+        filters: Mapping[str, str] | None = None,
     ) -> Page[Job]:
         jobs = self._jobs
         wanted: Any = None
@@ -206,7 +218,9 @@ class DynamoJobStore:
                 filter_condition=wanted,
                 scan_index_forward=False,
                 limit=limit + 1,
-                last_evaluated_key={"pk": {"S": f"user#{user_id}"}, "sk": {"S": _sk(kind, position)}} if position else None,
+                last_evaluated_key={"pk": {"S": f"user#{user_id}"}, "sk": {"S": _sk(kind, position)}}
+                if position
+                else None,
             )
         ]
         return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)

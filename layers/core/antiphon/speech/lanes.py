@@ -29,13 +29,17 @@ class DeadJob:
 class SqsLanes:
     """queues, dead_letters: queue URLs by (kind, lane)."""
 
-    def __init__(self, client: SQSClient, *, queues: Mapping[tuple[Kind, str], str], dead_letters: Mapping[tuple[Kind, str], str]) -> None:
+    def __init__(
+        self, client: SQSClient, *, queues: Mapping[tuple[Kind, str], str], dead_letters: Mapping[tuple[Kind, str], str]
+    ) -> None:
         self._sqs = client
         self._queues = queues
         self._dead = dead_letters
 
     def is_idle(self, kind: Kind, lane: str) -> bool:
-        depth = self._sqs.get_queue_attributes(QueueUrl=self._queues[kind, lane], AttributeNames=list(_DEPTH))["Attributes"]
+        depth = self._sqs.get_queue_attributes(QueueUrl=self._queues[kind, lane], AttributeNames=list(_DEPTH))[
+            "Attributes"
+        ]
         return all(int(depth[name]) == 0 for name in _DEPTH)
 
     def dead_jobs(self, most: int = 50) -> Iterator[DeadJob]:

@@ -58,7 +58,13 @@ class MemoryJobStore:
             self._jobs[job.id] = replace(known, lease_expires_at=lease_expires_at)
 
     def list(
-        self, user_id: str, kind: Kind, *, limit: int, position: str | None = None, filters: Mapping[str, str] | None = None
+        self,
+        user_id: str,
+        kind: Kind,
+        *,
+        limit: int,
+        position: str | None = None,
+        filters: Mapping[str, str] | None = None,
     ) -> Page[Job]:
         def wanted(job: Job) -> bool:
             mine = job.user_id == user_id and job.kind is kind and (position is None or job.id < position)
@@ -101,7 +107,9 @@ class MemoryObjects:
 
     def presign_post(self, bucket: str, key: str, *, content_type: str, max_size: int) -> Upload:
         self.posts.append({"bucket": bucket, "key": key, "content_type": content_type, "max_size": max_size})
-        return Upload(f"https://{bucket}.invalid/", {"key": key, "Content-Type": content_type}, datetime.max.replace(tzinfo=UTC))
+        return Upload(
+            f"https://{bucket}.invalid/", {"key": key, "Content-Type": content_type}, datetime.max.replace(tzinfo=UTC)
+        )
 
     def presign_get(self, bucket: str, key: str, *, filename: str, content_type: str) -> str:
         return f"https://{bucket}.invalid/{key}?filename={quote(filename)}"
@@ -121,7 +129,14 @@ class MemoryObjects:
         Path(path).write_bytes(self.read(bucket, key, version=version))
 
     def put(
-        self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        tags: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         self._puts += 1
         self.objects[bucket, key] = MemoryObject(body, content_type, str(self._puts), metadata or {})
@@ -129,7 +144,9 @@ class MemoryObjects:
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)
 
-    def move(self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
+    def move(
+        self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
         found = self.objects.pop((bucket, key), None)
         if found and version in (None, found.version):
             self.put(bucket, to, found.body, content_type=found.content_type, metadata=metadata or found.metadata)

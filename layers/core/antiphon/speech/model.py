@@ -270,7 +270,9 @@ def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None)
     """owner: of the worker that saw it fail; None where the job is given up from outside."""
     if owner is not None:
         held(job, owner)
-    after = _move(job, Status.FAILED, stage=None, finished_at=now, error=failure, due_at=None, failures=job.failures + 1, **_FREE)
+    after = _move(
+        job, Status.FAILED, stage=None, finished_at=now, error=failure, due_at=None, failures=job.failures + 1, **_FREE
+    )
     return Change(job, after, _event(after, "failed", now))
 
 
@@ -278,7 +280,14 @@ def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = 
     """Back to the queue with its checkpoint: the worker drains (no failure) or met something that may pass. The message itself stays in the queue."""
     held(job, owner)
     after = _move(
-        job, Status.QUEUED, stage=None, queued_at=now, due_at=now + SWEEP_AFTER, failures=job.failures + (failure is not None), error=failure, **_FREE
+        job,
+        Status.QUEUED,
+        stage=None,
+        queued_at=now,
+        due_at=now + SWEEP_AFTER,
+        failures=job.failures + (failure is not None),
+        error=failure,
+        **_FREE,
     )
     return Change(job, after, _event(after, "queued", now))
 
@@ -292,18 +301,34 @@ def cancel(job: Job, now: datetime) -> Change:
 
 
 def expire(job: Job, now: datetime) -> Change:
-    after = _move(job, Status.EXPIRED, finished_at=now, due_at=None, error=Failure("upload_expired", "The recording was not uploaded in time; create a new job."))
+    after = _move(
+        job,
+        Status.EXPIRED,
+        finished_at=now,
+        due_at=None,
+        error=Failure("upload_expired", "The recording was not uploaded in time; create a new job."),
+    )
     return Change(job, after, _event(after, "failed", now))
 
 
 def retry(job: Job, now: datetime) -> Change:
     """Again, from the last checkpoint. Raises Conflict unless the job failed or was canceled after its recording had arrived."""
     if job.status not in (Status.FAILED, Status.CANCELED):
-        raise Conflict(f"The job is {job.status.value}; only a failed or canceled one can be retried.", code="job_not_retryable")
+        raise Conflict(
+            f"The job is {job.status.value}; only a failed or canceled one can be retried.", code="job_not_retryable"
+        )
     if job.source is None:
         raise Conflict("The recording of this job never arrived; create a new job.", code="job_without_source")
     after = _move(
-        job, Status.QUEUED, error=None, finished_at=None, queued_at=now, due_at=now + SWEEP_AFTER, rounds=job.rounds + 1, failures=0, warnings=()
+        job,
+        Status.QUEUED,
+        error=None,
+        finished_at=None,
+        queued_at=now,
+        due_at=now + SWEEP_AFTER,
+        rounds=job.rounds + 1,
+        failures=0,
+        warnings=(),
     )
     return Change(job, after, _event(after, "queued", now, dispatch=True))
 

@@ -54,7 +54,15 @@ class JobStore(Protocol):
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         """Lengthen the lease of ``job.lease_owner``. Raises LeaseLost."""
 
-    def list(self, user_id: str, kind: Kind, *, limit: int, position: str | None = None, filters: Mapping[str, str] | None = None) -> Page[Job]:
+    def list(
+        self,
+        user_id: str,
+        kind: Kind,
+        *,
+        limit: int,
+        position: str | None = None,
+        filters: Mapping[str, str] | None = None,
+    ) -> Page[Job]:
         """Newest first. filters: ``status``, ``language``."""
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
@@ -103,11 +111,15 @@ class Objects(Protocol):
     def download(self, bucket: str, key: str, path: str, *, version: str | None = None) -> None:
         """Raises NotFound."""
 
-    def put(self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None) -> None: ...
+    def put(
+        self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None
+    ) -> None: ...
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None: ...
 
-    def move(self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
+    def move(
+        self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
         """Copy, then delete. Safe to repeat."""
 
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:

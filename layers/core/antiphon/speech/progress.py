@@ -26,7 +26,9 @@ class Progress:
         self._clock = clock
         self._announced: datetime | None = None
 
-    def advance(self, *, chunk: Chunk | None = None, mark: Mark | None = None, quiet: bool = False, **found: Any) -> None:
+    def advance(
+        self, *, chunk: Chunk | None = None, mark: Mark | None = None, quiet: bool = False, **found: Any
+    ) -> None:
         """found: what `model.advance` takes. quiet: no event, whatever the time."""
         now = self._clock()
         announce = not quiet and (self._announced is None or now - self._announced >= QUIET)
@@ -41,7 +43,9 @@ class Progress:
     def finish(self, **found: Any) -> None:
         self._write(lambda job, at: model.finish(job, owner=self._owner, now=at, **found))
 
-    def _write(self, decide: Callable[[Job, datetime], Change], chunk: Chunk | None = None, mark: Mark | None = None) -> None:
+    def _write(
+        self, decide: Callable[[Job, datetime], Change], chunk: Chunk | None = None, mark: Mark | None = None
+    ) -> None:
         while True:
             change = decide(self.job, self._clock())
             try:

@@ -22,7 +22,9 @@ class Receipt:
 
 
 class Remove:
-    def __init__(self, *, jobs: JobStore, objects: Objects, uploads_bucket: str, results_bucket: str, clock: Clock) -> None:
+    def __init__(
+        self, *, jobs: JobStore, objects: Objects, uploads_bucket: str, results_bucket: str, clock: Clock
+    ) -> None:
         self._jobs = jobs
         self._objects = objects
         self._uploads = uploads_bucket
@@ -31,12 +33,16 @@ class Remove:
 
     def __call__(self, user_id: str, kind: Kind, job_id: str) -> Receipt:
         """Stops the job first, so that no worker writes what is being removed; the row goes last, so that a crash can be repeated. Raises NotFound."""
-        job = change(self._jobs, user_id, kind, job_id, lambda job: None if job.terminal else model.cancel(job, self._clock()))
+        job = change(
+            self._jobs, user_id, kind, job_id, lambda job: None if job.terminal else model.cancel(job, self._clock())
+        )
         objects = versions = 0
         for bucket, prefix in self._places(job):
             removed = self._objects.delete_prefix(bucket, prefix)
             objects, versions = objects + removed[0], versions + removed[1]
-        if job.source and job.source.key.startswith("inbox/"):  # the same name may belong to a later job: only this one's version goes
+        if job.source and job.source.key.startswith(
+            "inbox/"
+        ):  # the same name may belong to a later job: only this one's version goes
             removed = self._objects.delete(job.source.bucket, job.source.key, job.source.version)
             objects, versions = objects + removed[0], versions + removed[1]
         return Receipt(job_id, self._jobs.delete(job), objects, versions)

@@ -28,12 +28,16 @@ def s3_client(region: str) -> S3Client:
     from botocore.config import Config
 
     # The old signature form is neither checked by the emulator nor safe for new regions, hence v4 always.
-    return boto3.client("s3", region_name=region, config=Config(signature_version="s3v4", retries={"mode": "standard", "total_max_attempts": 4}))
+    return boto3.client(
+        "s3",
+        region_name=region,
+        config=Config(signature_version="s3v4", retries={"mode": "standard", "total_max_attempts": 4}),
+    )
 
 
 def disposition(filename: str) -> str:
     """``Content-Disposition`` for a download, RFC 6266: an ASCII name and the true one."""
-    plain = "".join(c if c.isascii() and c.isalnum() or c in "._- " else "_" for c in filename)
+    plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._- " else "_" for c in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
@@ -53,7 +57,12 @@ class S3Objects:
         return Upload(post["url"], post["fields"], self._clock() + POST_FOR)
 
     def presign_get(self, bucket: str, key: str, *, filename: str, content_type: str) -> str:
-        wanted = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": disposition(filename), "ResponseContentType": content_type}
+        wanted = {
+            "Bucket": bucket,
+            "Key": key,
+            "ResponseContentDisposition": disposition(filename),
+            "ResponseContentType": content_type,
+        }
         return self._s3.generate_presigned_url("get_object", Params=wanted, ExpiresIn=int(GET_FOR.total_seconds()))
 
     def head(self, bucket: str, key: str, version: str | None = None) -> Stored | None:
@@ -63,7 +72,9 @@ class S3Objects:
             if error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
-        return Stored(found["ContentLength"], found.get("VersionId"), found.get("ContentType"), found.get("Metadata", {}))
+        return Stored(
+            found["ContentLength"], found.get("VersionId"), found.get("ContentType"), found.get("Metadata", {})
+        )
 
     def read(self, bucket: str, key: str, *, first: int | None = None, version: str | None = None) -> bytes:
         wanted: dict[str, Any] = _at(bucket, key, version)
@@ -85,14 +96,18 @@ class S3Objects:
             for block in body.iter_chunks(1 << 20):
                 file.write(block)
 
-    def put(self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None) -> None:
+    def put(
+        self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None
+    ) -> None:
         extra = {"Tagging": urlencode(tags)} if tags else {}
         self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra)
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self._s3.upload_file(path, bucket, key, ExtraArgs={"ContentType": content_type})
 
-    def move(self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
+    def move(
+        self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
         if self.head(bucket, key, version) is not None:
             extra: dict[str, Any] = {"Metadata": dict(metadata), "MetadataDirective": "REPLACE"} if metadata else {}
             # The managed copy goes part by part above the 5 GB that one CopyObject may have.
@@ -121,7 +136,10 @@ class S3Objects:
             answer = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
             if answer.get("Errors"):
                 first = answer["Errors"][0]
-                raise ClientError({"Error": {"Code": first.get("Code", "InternalError"), "Message": first.get("Message", "")}}, "DeleteObjects")
+                raise ClientError(
+                    {"Error": {"Code": first.get("Code", "InternalError"), "Message": first.get("Message", "")}},
+                    "DeleteObjects",
+                )
 
 
 def _at(bucket: str, key: str, version: str | None) -> dict[str, Any]:

@@ -44,7 +44,9 @@ class NewJob:
 
 
 class Submit:
-    def __init__(self, *, jobs: JobStore, media: MediaStore, objects: Objects, uploads_bucket: str, clock: Clock) -> None:
+    def __init__(
+        self, *, jobs: JobStore, media: MediaStore, objects: Objects, uploads_bucket: str, clock: Clock
+    ) -> None:
         self._jobs = jobs
         self._media = media
         self._objects = objects
@@ -59,7 +61,11 @@ class Submit:
             source = self._source(caller, new.media_id)
         elif new.file:
             check_file(new.file, caller.tier, text=False)
-            options["upload"] = {"filename": new.file.filename, "content_type": new.file.content_type, "size": new.file.size}
+            options["upload"] = {
+                "filename": new.file.filename,
+                "content_type": new.file.content_type,
+                "size": new.file.size,
+            }
         return self._create(Kind.TRANSCRIPTION, caller, new, options, source, seed)
 
     def speech(self, caller: Caller, new: NewJob, seed: str | None = None) -> Job:
@@ -72,7 +78,10 @@ class Submit:
             text = new.text or ""
             limit = limits_of(caller.tier).speech_characters
             if len(text) > limit:
-                raise TooLarge(f"The text has {len(text)} characters; a {caller.tier} account may send {limit} at once.", code="text_too_long")
+                raise TooLarge(
+                    f"The text has {len(text)} characters; a {caller.tier} account may send {limit} at once.",
+                    code="text_too_long",
+                )
             options["characters"] = len(text)
         job_id = _job_id(seed)
         if source is None:
@@ -87,11 +96,21 @@ class Submit:
         wanted = job.options.get("upload")
         if job.status is not Status.AWAITING_UPLOAD or not wanted:
             return None
-        return self._objects.presign_post(self._bucket, upload_key(job.user_id, job.id), content_type=wanted["content_type"], max_size=wanted["size"])
+        return self._objects.presign_post(
+            self._bucket, upload_key(job.user_id, job.id), content_type=wanted["content_type"], max_size=wanted["size"]
+        )
 
     def media(self, caller: Caller, file: FileToCome, purpose: str, seed: str | None = None) -> tuple[Media, Upload]:
         check_file(file, caller.tier, text=purpose != "transcription")
-        media = Media(f"med_{seed}" if seed else new_id("med"), caller.user_id, purpose, file.filename, file.content_type, file.size, self._clock())
+        media = Media(
+            f"med_{seed}" if seed else new_id("med"),
+            caller.user_id,
+            purpose,
+            file.filename,
+            file.content_type,
+            file.size,
+            self._clock(),
+        )
         self._media.create(media)
         key = upload_key(caller.user_id, media.id)
         return media, self._objects.presign_post(self._bucket, key, content_type=file.content_type, max_size=file.size)
@@ -99,11 +118,20 @@ class Submit:
     def _source(self, caller: Caller, media_id: str) -> Source:
         media = self._media.get(caller.user_id, media_id)
         if media is None:
-            raise NotFound("There is no such media item.", fields=(Field("media_id", "Take the id that POST /v1/uploads gave."),))
+            raise NotFound(
+                "There is no such media item.", fields=(Field("media_id", "Take the id that POST /v1/uploads gave."),)
+            )
         return usable(media)
 
     def _create(
-        self, kind: Kind, caller: Caller, new: NewJob, options: Mapping[str, Any], source: Source | None, seed: str | None, job_id: str | None = None
+        self,
+        kind: Kind,
+        caller: Caller,
+        new: NewJob,
+        options: Mapping[str, Any],
+        source: Source | None,
+        seed: str | None,
+        job_id: str | None = None,
     ) -> Job:
         now = self._clock()
         job = Job(
@@ -148,8 +176,14 @@ def check_file(file: FileToCome, tier: str, *, text: bool) -> None:
             fields=(Field("size", f"At most {limit}."),),
         )
     kind = file.content_type.split(";")[0].strip().lower()
-    known = kind.startswith(_MEDIA_TYPES) or kind in _OTHER_TYPES or (text and (kind in _TEXT_TYPES or kind.startswith("text/")))
+    known = (
+        kind.startswith(_MEDIA_TYPES)
+        or kind in _OTHER_TYPES
+        or (text and (kind in _TEXT_TYPES or kind.startswith("text/")))
+    )
     if not known and not text:
         raise Unsupported(
-            f"{kind} is neither audio nor video.", code="unsupported_media_type", fields=(Field("content_type", "Send audio/… or video/…"),)
+            f"{kind} is neither audio nor video.",
+            code="unsupported_media_type",
+            fields=(Field("content_type", "Send audio/… or video/…"),),
         )

@@ -11,7 +11,10 @@ from antiphon.speech.model import SWEEP_AFTER, Change, Failure, Job, Kind, Statu
 from antiphon.speech.ports import JobStore
 from antiphon.speech.retrying import change
 
-CRASHED = Failure("worker_crashed", "The worker stopped several times while it had this job. Try it once more, or send the recording in another format.")
+CRASHED = Failure(
+    "worker_crashed",
+    "The worker stopped several times while it had this job. Try it once more, or send the recording in another format.",
+)
 
 
 class LaneState(Protocol):

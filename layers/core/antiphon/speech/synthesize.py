@@ -114,7 +114,10 @@ class Synthesize:
         body = self._objects.read(source.bucket, source.key, version=source.version)
         text = text_of(body, content_type=source.content_type, filename=source.filename)
         if len(text) > self._max_characters:
-            raise EngineError(f"The text has {len(text):,} characters; at most {self._max_characters:,} can be spoken.", code="text_too_long")
+            raise EngineError(
+                f"The text has {len(text):,} characters; at most {self._max_characters:,} can be spoken.",
+                code="text_too_long",
+            )
         return text
 
     def _store_part(
@@ -122,11 +125,14 @@ class Synthesize:
     ) -> None:
         """The part first, then the row that tells of it: a crash between the two leaves a part that is written again, the same."""
         job, key = progress.job, _part(progress.job, index)
-        self._objects.put(self._bucket, key, wav_of(spoken.samples.tobytes(), self._engine.sample_rate), content_type=WAV)
+        self._objects.put(
+            self._bucket, key, wav_of(spoken.samples.tobytes(), self._engine.sample_rate), content_type=WAV
+        )
         start = job.checkpoint.position
         end = start + len(spoken.samples) / self._engine.sample_rate
         words = tuple(
-            type(w)(w.word, round(w.start + start, 3), round(w.end + start, 3), w.score, w.speaker) for w in spoken.words
+            type(w)(w.word, round(w.start + start, 3), round(w.end + start, 3), w.score, w.speaker)
+            for w in spoken.words
         )
         progress.advance(
             mark=Mark(index, spoken.text, round(start, 3), round(end, 3), words, key),

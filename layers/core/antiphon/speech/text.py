@@ -18,7 +18,9 @@ def text_of(body: bytes, *, content_type: str | None, filename: str | None) -> s
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise EngineError("The text is not UTF-8; save it as UTF-8 and send it again.", code="text_unreadable") from error
+        raise EngineError(
+            "The text is not UTF-8; save it as UTF-8 and send it again.", code="text_unreadable"
+        ) from error
     kind = (content_type or "").split(";")[0].strip().lower()
     if kind == "text/markdown" or _MARKDOWN.search(filename or ""):
         text = _markdown(text)
@@ -33,10 +35,8 @@ def _markdown(text: str) -> str:
     """The words a reader would see: code blocks, addresses and images' targets are left out."""
     from markdown_it import MarkdownIt
 
-    lines: list[str] = []
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        if token.type == "inline":
-            lines.append("".join(_inline(child) for child in token.children or ()))
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    lines = ["".join(_inline(child) for child in token.children or ()) for token in tokens if token.type == "inline"]
     return "\n\n".join(line for line in lines if line.strip())
 
 

@@ -60,7 +60,15 @@ class Prepared:
 
 class Transcribe:
     def __init__(
-        self, *, store: JobStore, objects: Objects, engine: Transcriber, decode: Decode, work_dir: Path, clock: Clock, logger: Logger
+        self,
+        *,
+        store: JobStore,
+        objects: Objects,
+        engine: Transcriber,
+        decode: Decode,
+        work_dir: Path,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._store = store
         self._objects = objects
@@ -118,7 +126,13 @@ class Transcribe:
         except MediaError as error:
             if error.code in REJECTED and job.source:
                 where = f"rejected/{job.user_id}/{job.id}"
-                self._objects.move(job.source.bucket, job.source.key, where, version=job.source.version, metadata={"reason": error.code})
+                self._objects.move(
+                    job.source.bucket,
+                    job.source.key,
+                    where,
+                    version=job.source.version,
+                    metadata={"reason": error.code},
+                )
             raise
         finally:
             self._left = None

@@ -23,4 +23,6 @@ def transcript_of(job: Job, segments: Iterable[Numbered]) -> Transcript:
         for n in segments
     )
     text = " ".join(s.text.strip() for s in indexed if s.text.strip())
-    return Transcript(id=job.id, text=text, language=job.language, duration=job.duration, engine=job.engine, segments=indexed)
+    return Transcript(
+        id=job.id, text=text, language=job.language, duration=job.duration, engine=job.engine, segments=indexed
+    )

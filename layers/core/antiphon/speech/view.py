@@ -51,7 +51,12 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
 
 
 def upload_view(upload: Upload) -> dict[str, Any]:
-    return {"method": "POST", "url": upload.url, "fields": dict(upload.fields), "expires_at": rfc3339(upload.expires_at)}
+    return {
+        "method": "POST",
+        "url": upload.url,
+        "fields": dict(upload.fields),
+        "expires_at": rfc3339(upload.expires_at),
+    }
 
 
 def segment_view(numbered: Numbered) -> dict[str, Any]:

@@ -24,7 +24,9 @@ def verdict(error: Exception) -> tuple[Failure, bool]:
         return _GONE, False
     if isinstance(error, AntiphonError):
         return Failure(error.code, error.detail), error.retryable
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+    ):
         return _FULL, True
     if isinstance(error, BotoCoreError | ClientError | PynamoDBException):
         return _AWS, True

@@ -24,7 +24,9 @@ LONGEST = timedelta(hours=11, minutes=30)
 class Heartbeat:
     """Extends the message's visibility and, once a job is attached, its lease. Runs in a thread of its own until it is stopped or ``lost``."""
 
-    def __init__(self, lane: Lane, message: Message, store: JobStore, *, lease: timedelta, clock: Clock, logger: Logger) -> None:
+    def __init__(
+        self, lane: Lane, message: Message, store: JobStore, *, lease: timedelta, clock: Clock, logger: Logger
+    ) -> None:
         self.lost = threading.Event()
         self.too_long = threading.Event()
         self._lane = lane

@@ -57,7 +57,9 @@ class Inbox:
         self._busy = False
         self._closed = False
         self._taken = 0
-        self._threads = [threading.Thread(target=self._poll, args=(lane,), daemon=True, name=f"poll-{lane.name}") for lane in lanes]
+        self._threads = [
+            threading.Thread(target=self._poll, args=(lane,), daemon=True, name=f"poll-{lane.name}") for lane in lanes
+        ]
 
     def start(self) -> None:
         for thread in self._threads:

@@ -54,7 +54,7 @@ class Settings:
             engine=engine,
             engine_settings={k.removeprefix(prefix).lower(): v for k, v in env.items() if k.startswith(prefix)},
             lease=timedelta(seconds=int(env.get("LEASE_SECONDS", "60"))),
-            work_dir=Path(env.get("WORK_DIR", "/tmp/antiphon")) / engine_variable.lower(),  # noqa: S108 - the task's own disk
+            work_dir=Path(env.get("WORK_DIR", "/tmp/antiphon")) / engine_variable.lower(),
             agent=env.get("ECS_AGENT_URI"),
             log_level=env.get("LOG_LEVEL", "INFO"),
         )

@@ -35,11 +35,11 @@ class EcsProtection:
 
     def set(self, on: bool) -> None:
         body = {"ProtectionEnabled": on, **({"ExpiresInMinutes": MINUTES} if on else {})}
-        request = urllib.request.Request(  # noqa: S310 - the agent's own address, given by ECS
+        request = urllib.request.Request(
             self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="PUT"
         )
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
                 answer.read()
         except OSError as error:
             self._logger.warning("task protection not set", extra={"on": on, "error": repr(error)})

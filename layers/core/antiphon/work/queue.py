@@ -16,7 +16,12 @@ else:
 MAX_VISIBILITY = 43_200
 """Seconds that SQS can hide a message, counted from its receive."""
 _GONE = frozenset(
-    {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue", "AWS.SimpleQueueService.MessageNotInflight"}
+    {
+        "ReceiptHandleIsInvalid",
+        "MessageNotInflight",
+        "InvalidParameterValue",
+        "AWS.SimpleQueueService.MessageNotInflight",
+    }
 )
 
 
@@ -68,7 +73,9 @@ class SqsLane:
         for found in answer.get("Messages", []):
             body = json.loads(found["Body"])
             request = found.get("MessageAttributes", {}).get("request_id", {}).get("StringValue")
-            return Message(found["MessageId"], found["ReceiptHandle"], body["user_id"], Kind(body["kind"]), body["job_id"], request)
+            return Message(
+                found["MessageId"], found["ReceiptHandle"], body["user_id"], Kind(body["kind"]), body["job_id"], request
+            )
         return None
 
     def hide(self, message: Message, seconds: int) -> None:
@@ -99,5 +106,7 @@ def sqs_client(region: str) -> SQSClient:
 
     # Longer than any long poll; a request that hangs longer than that is given up and made again.
     return boto3.client(
-        "sqs", region_name=region, config=Config(read_timeout=30, connect_timeout=3, retries={"mode": "standard", "total_max_attempts": 4})
+        "sqs",
+        region_name=region,
+        config=Config(read_timeout=30, connect_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}),
     )

@@ -83,7 +83,9 @@ class Worker:
         self._exit = exit_now
         self._stopping = threading.Event()
         self._running: tuple[Held, str] | None = None
-        self._inbox = Inbox(lanes, heartbeat=self._beat, prepare=self._prepare, discard=work.discard, clock=clock, logger=logger)
+        self._inbox = Inbox(
+            lanes, heartbeat=self._beat, prepare=self._prepare, discard=work.discard, clock=clock, logger=logger
+        )
 
     def stop(self) -> None:
         """Ends `run` soon; may be called from a signal handler, more than once."""
@@ -169,7 +171,9 @@ class Worker:
                 continue
             except Conflict:  # it waits for its upload: no message should be here
                 return Outcome("deleted")
-            self._logger.info("claimed", extra={"job_id": job.id, "attempt": change.after.attempts, "request_id": message.request_id})
+            self._logger.info(
+                "claimed", extra={"job_id": job.id, "attempt": change.after.attempts, "request_id": message.request_id}
+            )
             return change.after
 
     def _work_on(self, job: Job, held: Held, owner: str) -> Outcome:
@@ -183,7 +187,7 @@ class Worker:
         except LeaseLost:
             self._logger.info("gone from us", extra={"job_id": job.id})
             return Outcome("dropped")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must say so and the worker go on
             failure, retryable = verdict(error)
             log = self._logger.info if isinstance(error, JobError) else self._logger.exception
             log("attempt failed", extra={"job_id": job.id, "code": failure.code})
