@@ -15,7 +15,7 @@ from antiphon.platform.problem import CONTENT_TYPE
 @cache
 def _adapter() -> Mangum:
     return Mangum(
-        build(wiring()), lifespan="off", text_mime_types=["application/json", CONTENT_TYPE, "application/x-subrip"]
+        build(wiring()), lifespan="off", text_mime_types=["text/", "application/json", "application/x-subrip", CONTENT_TYPE]
     )
 
 
