@@ -1,0 +1,106 @@
+"""I-04: the HTTPS API lets in whom the authorizer knows, and answers in one shape even where no function is reached."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from antiphon.platform import errors
+from tests.infra.system import System
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+OPEN = {
+    ("post", "/v1/auth/register"): "nobody is signed in yet",
+    ("post", "/v1/auth/login"): "nobody is signed in yet",
+    ("get", "/v1/auth/jwks.json"): "public keys are public",
+    ("get", "/v1/health"): "asked by load balancers and people",
+    ("get", "/v1/health/live"): "asked by load balancers and people",
+    ("get", "/v1/health/ready"): "asked by load balancers and people",
+    **{(method, "/{proxy+}"): "says that there is nothing here" for method in METHODS},
+}
+"""Methods without an authorizer, and why."""
+
+RESPONSES = [
+    "UNAUTHORIZED",
+    "ACCESS_DENIED",
+    "MISSING_AUTHENTICATION_TOKEN",
+    "AUTHORIZER_FAILURE",
+    "AUTHORIZER_CONFIGURATION_ERROR",
+    "REQUEST_TOO_LARGE",
+    "THROTTLED",
+    "INTEGRATION_TIMEOUT",
+    "DEFAULT_4XX",
+    "DEFAULT_5XX",
+]
+
+
+def methods(system: System) -> Iterator[tuple[str, str, list[dict[str, list[str]]], str]]:
+    """Method, path, what it asks for, and the function that answers."""
+    (api,) = system.all("AWS::ApiGateway::RestApi")
+    for path, item in api.properties["Body"]["paths"].items():
+        for method, operation in item.items():
+            uri = operation["x-amazon-apigateway-integration"]["uri"]
+            found = re.search(r"<(\w+/\w+)\.Arn>", uri)
+            assert found, uri
+            yield method, path, operation["security"], found[1]
+
+
+def test_every_method_asks_the_authorizer_except_those_that_are_named(cloud: System) -> None:
+    unasked = {(method, path) for method, path, security, _ in methods(cloud) if security != [{"Token": []}]}
+    assert unasked == set(OPEN)
+
+
+def test_no_route_takes_any_method(cloud: System) -> None:
+    used = {method for method, *_ in methods(cloud)}
+    assert used == set(METHODS)
+
+
+def test_the_authorizer_is_ours_and_its_answer_is_kept_no_longer_than_a_minute(cloud: System) -> None:
+    """D7: a sign-out holds everywhere after at most the time for which an answer is kept."""
+    (api,) = cloud.all("AWS::ApiGateway::RestApi")
+    scheme = api.properties["Body"]["components"]["securitySchemes"]["Token"]
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    assert "<api/Authorizer.Arn>" in authorizer["authorizerUri"]
+    assert authorizer["identitySource"] == "method.request.header.Authorization"
+    assert authorizer["authorizerResultTtlInSeconds"] == cloud.parameters["AuthorizerTtl"]
+    assert cloud.templates["template"]["Parameters"]["AuthorizerTtl"]["MaxValue"] <= 60
+
+
+def test_the_api_is_bounded_and_does_not_log_what_people_say(cloud: System) -> None:
+    (stage,) = cloud.all("AWS::ApiGateway::Stage")
+    (all_methods,) = stage.properties["MethodSettings"]
+    assert (all_methods["HttpMethod"], all_methods["ResourcePath"]) == ("*", "/*")
+    assert all_methods["ThrottlingBurstLimit"] > 0
+    assert all_methods["ThrottlingRateLimit"] > 0
+    assert all_methods["DataTraceEnabled"] is False
+
+
+def test_the_gateway_answers_itself_in_every_case_that_is_known_here(cloud: System) -> None:
+    (api,) = cloud.all("AWS::ApiGateway::RestApi")
+    assert set(api.properties["Body"]["x-amazon-apigateway-gateway-responses"]) == set(RESPONSES)
+
+
+@pytest.mark.parametrize("kind", RESPONSES)
+def test_what_the_gateway_answers_itself_is_a_problem_document(kind: str, cloud: System) -> None:
+    (api,) = cloud.all("AWS::ApiGateway::RestApi")
+    response = api.properties["Body"]["x-amazon-apigateway-gateway-responses"][kind]
+    template = response["responseTemplates"]["application/json"]
+    text = template.replace("$context.requestId", "9b1c0f5e-0000-4000-8000-000000000000")
+    assert "$" not in text, "nothing else of the request may reach the answer: it would have to be escaped"
+    body = json.loads(text)
+    assert set(body) == {"type", "title", "status", "detail", "code", "request_id"}
+    assert str(body["status"]) == str(response["statusCode"])
+    assert body["type"] == f"/v1/docs/errors#{body['code']}"
+    assert body["request_id"] == "9b1c0f5e-0000-4000-8000-000000000000"
+    ours = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, errors.AntiphonError)]
+    known = {e.code: (e.status, e.title) for e in ours}
+    assert (body["status"], body["title"]) == known.get(body["code"], (body["status"], body["title"]))
+    parameters = response["responseParameters"]
+    assert parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert parameters["gatewayresponse.header.Cache-Control"] == "'no-store'"
+    if body["status"] in (429, 503):
+        assert "gatewayresponse.header.Retry-After" in parameters

@@ -1,0 +1,150 @@
+"""Each function is given what it reads, answers the routes that the API sends to it, and is bounded."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.infra.system import ROOT, Resource, System
+from tests.infra.test_api import methods
+
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+RUNTIME = {"AWS_REGION"}
+"""What Lambda itself sets and our code reads."""
+CATCH_ALL = "/{proxy+}"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """routes: (method, path with {} for each parameter). read: names of the environment."""
+
+    routes: frozenset[tuple[str, str]]
+    read: frozenset[str]
+
+
+def function(system: System, name: str) -> Resource:
+    (found,) = [f for f in system.all("AWS::Lambda::Function") if f.name.split("/")[1].lower() == name]
+    return found
+
+
+def variables(system: System, name: str) -> Mapping[str, str]:
+    return {k: str(v) for k, v in function(system, name).properties["Environment"]["Variables"].items()}
+
+
+def shape(path: str) -> str:
+    return re.sub(r"\{[^}]+\}", "{}", path)
+
+
+def look_inside(name: str, given: Mapping[str, str]) -> Inside:
+    return _look_inside(name, tuple(sorted(given.items())))
+
+
+@cache
+def _look_inside(name: str, given: tuple[tuple[str, str], ...]) -> Inside:
+    env = {**dict(given), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    env |= {"PYTHONPATH": str(ROOT / "layers/core"), "PYTHONDONTWRITEBYTECODE": "1"}
+    script = Path(__file__).with_name("look_inside.py")
+    command = [sys.executable, str(script), str(ROOT / "functions" / name)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, f"{name} does not start with what the template gives it:\n{done.stderr}"
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return Inside(frozenset((m, shape(p)) for m, p in answer["routes"]), frozenset(answer["read"]))
+
+
+def written_names(name: str) -> set[str]:
+    """Names of the environment that stand in the wiring, whether a start comes by them or only a request."""
+    tree = ast.parse((ROOT / "functions" / name / "wiring.py").read_text())
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", text) and asked_for(tree, text)}
+
+
+def asked_for(tree: ast.AST, text: str) -> bool:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(slice=ast.Constant(value=value)) if value == text:
+                return True
+            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=value), *_]) if value == text:
+                return True
+    return False
+
+
+def test_every_folder_of_a_function_is_in_the_template_and_the_other_way_round(cloud: System) -> None:
+    assert {f.name.split("/")[1].lower() for f in cloud.all("AWS::Lambda::Function")} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_starts_with_exactly_what_the_template_gives_it(name: str, cloud: System) -> None:
+    """No name is missing, none is given for nothing; and nothing is sent anywhere before the first request."""
+    given = variables(cloud, name)
+    inside = look_inside(name, given)
+    known = inside.read | written_names(name)
+    assert written_names(name) - set(given) - RUNTIME == set(), "read, but not given"
+    assert set(given) - known == set(), "given, but read by nobody"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_api_sends_a_function_exactly_the_requests_that_it_answers(name: str, cloud: System) -> None:
+    sent = {
+        (method, shape(path))
+        for method, path, _, target in methods(cloud)
+        if target == function(cloud, name).name and path != CATCH_ALL
+    }
+    assert sent == look_inside(name, variables(cloud, name)).routes
+
+
+def test_the_routes_are_found_at_all(cloud: System) -> None:
+    assert ("get", "/v1/transcriptions/{}") in look_inside("speech", variables(cloud, "speech")).routes
+    assert ("post", "/v1/auth/login") in look_inside("auth", variables(cloud, "auth")).routes
+
+
+def test_every_function_is_bounded_and_of_one_kind(cloud: System) -> None:
+    """I-03. The gateway waits 29 s: a function that people wait for must not go on after that."""
+    behind_the_gateway = {target for *_, target in methods(cloud)} | {"api/Authorizer"}
+    for each in cloud.all("AWS::Lambda::Function"):
+        properties = each.properties
+        assert properties["Runtime"] == "python3.13", each.name
+        assert properties["Architectures"] == ["arm64"], each.name
+        assert 128 <= properties["MemorySize"] <= 2048, each.name
+        assert 1 <= properties["Timeout"] <= (29 if each.name in behind_the_gateway else 60), each.name
+        assert properties["Role"].startswith("<"), each.name
+
+
+def test_every_function_writes_json_into_a_log_of_its_own_that_ends(cloud: System) -> None:
+    logs = []
+    for each in cloud.all("AWS::Lambda::Function"):
+        logging = each.properties["LoggingConfig"]
+        assert logging["LogFormat"] == "JSON", each.name
+        group = cloud.of(logging["LogGroup"])
+        assert group.kind == "AWS::Logs::LogGroup", each.name
+        assert group.properties["RetentionInDays"] == cloud.parameters["LogRetentionDays"], each.name
+        logs.append(group.name)
+    assert len(logs) == len(set(logs))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_write_to_its_own_log_only(name: str, cloud: System) -> None:
+    each = function(cloud, name)
+    role, group = cloud.of(each.properties["Role"]), cloud.of(each.properties["LoggingConfig"]["LogGroup"])
+    (policy,) = role.properties["Policies"]
+    written = [
+        resource
+        for statement in policy["PolicyDocument"]["Statement"]
+        if any(action.startswith("logs:") for action in statement["Action"])
+        for resource in statement["Resource"]
+    ]
+    assert written == [group.attribute("Arn")]
+
+
+def test_the_light_functions_do_not_carry_the_web_layer(cloud: System) -> None:
+    layers = {f.name: str(f.properties["Layers"]) for f in cloud.all("AWS::Lambda::Function")}
+    web = {name for name, carried in layers.items() if "template/WebLayer" in carried}
+    assert web == {"api/Speech", "api/Webhooks"}

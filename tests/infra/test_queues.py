@@ -1,0 +1,116 @@
+"""Nothing that is handed on asynchronously can be lost: every queue, stream and schedule ends in a dead-letter queue."""
+
+from __future__ import annotations
+
+import json
+
+from tests.infra.system import Resource, System
+
+FEWEST_RECEIVES = 5
+"""Q-05. A Spot return is a receive too, and not a failure, so the lanes have no fewer."""
+
+
+def redrive(queue: Resource) -> tuple[str, int] | None:
+    policy = queue.properties.get("RedrivePolicy")
+    return policy and (policy["deadLetterTargetArn"], policy["maxReceiveCount"])
+
+
+def dead_letter_queues(system: System) -> set[str]:
+    """By use: where queues, mappings and schedules put what they give up."""
+    targets = [policy[0] for queue in system.all("AWS::SQS::Queue") if (policy := redrive(queue))]
+    for mapping in system.all("AWS::Lambda::EventSourceMapping"):
+        destinations = mapping.properties.get("DestinationConfig", {})
+        targets += [destination["Destination"] for destination in destinations.values()]
+    for rule in system.all("AWS::Events::Rule"):
+        targets += [target["DeadLetterConfig"]["Arn"] for target in rule.properties["Targets"]]
+    return {system.of(target).name for target in targets}
+
+
+def test_every_queue_has_a_dead_letter_queue_that_keeps_messages_longer(cloud: System) -> None:
+    """Q-05: what reaches the dead letters keeps the age that it had."""
+    dead = dead_letter_queues(cloud)
+    for queue in cloud.all("AWS::SQS::Queue"):
+        policy = redrive(queue)
+        if queue.name in dead:
+            assert policy is None, f"{queue.name}: dead letters of dead letters"
+            assert queue.properties["MessageRetentionPeriod"] == 1_209_600, queue.name
+            continue
+        assert policy, f"{queue.name} has no dead-letter queue"
+        target, receives = policy
+        assert receives >= FEWEST_RECEIVES, queue.name
+        kept = cloud.of(target).properties["MessageRetentionPeriod"]
+        assert kept > queue.properties["MessageRetentionPeriod"], queue.name
+
+
+def test_no_two_queues_share_their_dead_letters(cloud: System) -> None:
+    """Redrive knows from the dead-letter queue alone where a message belongs."""
+    targets = [policy[0] for queue in cloud.all("AWS::SQS::Queue") if (policy := redrive(queue))]
+    assert len(targets) == len(set(targets))
+
+
+def test_every_queue_is_encrypted_and_polled_long(cloud: System) -> None:
+    dead = dead_letter_queues(cloud)
+    for queue in cloud.all("AWS::SQS::Queue"):
+        assert queue.properties["SqsManagedSseEnabled"] is True, queue.name
+        if queue.name not in dead:
+            assert queue.properties["ReceiveMessageWaitTimeSeconds"] == 20, queue.name
+
+
+def mappings(system: System, kind: str) -> list[Resource]:
+    all_of_them = system.all("AWS::Lambda::EventSourceMapping")
+    found = [each for each in all_of_them if system.of(each.properties["EventSourceArn"]).kind == kind]
+    assert found
+    return found
+
+
+def test_every_queue_that_calls_a_function_does_it_safely(cloud: System) -> None:
+    """Q-05: partial failures, time for retries by Lambda itself, a bound on concurrency."""
+    for mapping in mappings(cloud, "AWS::SQS::Queue"):
+        queue = cloud.of(mapping.properties["EventSourceArn"])
+        function = cloud.of(mapping.properties["FunctionName"])
+        assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"], mapping.name
+        assert queue.properties["VisibilityTimeout"] >= 6 * function.properties["Timeout"], mapping.name
+        assert 2 <= mapping.properties["ScalingConfig"]["MaximumConcurrency"] <= 1000, mapping.name
+
+
+def test_a_bad_record_of_the_stream_stops_nothing_for_long(cloud: System) -> None:
+    """Q-06: Lambda's own defaults would try one bad record for 24 hours and block its shard."""
+    for mapping in mappings(cloud, "AWS::DynamoDB::Table"):
+        properties = mapping.properties
+        assert 1 <= properties["MaximumRetryAttempts"] <= 100, mapping.name
+        assert 60 <= properties["MaximumRecordAgeInSeconds"] <= 3600, mapping.name
+        assert properties["BisectBatchOnFunctionError"] is True, mapping.name
+        assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"], mapping.name
+        # LATEST would miss what happens while the mapping is made.
+        assert properties["StartingPosition"] == "TRIM_HORIZON", mapping.name
+        target = cloud.of(properties["DestinationConfig"]["OnFailure"]["Destination"])
+        assert target.kind == "AWS::SQS::Queue", mapping.name
+
+
+def test_only_new_events_wake_the_publisher(cloud: System) -> None:
+    (mapping,) = mappings(cloud, "AWS::DynamoDB::Table")
+    (only,) = mapping.properties["FilterCriteria"]["Filters"]
+    wanted = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"row": {"S": ["event"]}}}}
+    assert json.loads(only["Pattern"]) == wanted
+
+
+def test_every_schedule_says_when_it_could_not_call(cloud: System) -> None:
+    for rule in cloud.all("AWS::Events::Rule"):
+        for target in rule.properties["Targets"]:
+            queue = cloud.of(target["DeadLetterConfig"]["Arn"])
+            writers = [
+                statement
+                for policy in cloud.all("AWS::SQS::QueuePolicy")
+                if queue.reference in policy.properties["Queues"]
+                for statement in policy.properties["PolicyDocument"]["Statement"]
+            ]
+            origins = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in writers]
+            assert rule.attribute("Arn") in origins, f"{rule.name} may not write to {queue.name}"
+
+
+def test_every_function_that_nobody_waits_for_is_called_by_a_queue_a_stream_or_a_schedule(cloud: System) -> None:
+    """So that no call is of Lambda's own asynchronous kind, which would need a destination of its own."""
+    waited_for = {cloud.of(p.properties["FunctionName"]).name for p in cloud.all("AWS::Lambda::Permission")}
+    polled = {cloud.of(m.properties["FunctionName"]).name for m in cloud.all("AWS::Lambda::EventSourceMapping")}
+    assert waited_for | polled == {function.name for function in cloud.all("AWS::Lambda::Function")}
+    assert not waited_for & polled

@@ -1,0 +1,98 @@
+"""What users leave with us is encrypted, closed, versioned, bounded and stays when a stack goes."""
+
+from __future__ import annotations
+
+from antiphon.platform.table import Row
+from tests.infra.system import Resource, System
+
+RETAIN = ("Retain", "Retain")
+
+
+def test_the_table_can_be_restored_and_is_not_deleted(cloud: System) -> None:
+    (table,) = cloud.all("AWS::DynamoDB::Table")
+    assert table.policies == RETAIN
+    assert table.properties["DeletionProtectionEnabled"] is True
+    assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table.properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table.properties["SSESpecification"]["SSEEnabled"] is True
+    assert table.properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert table.properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_the_table_is_the_one_that_the_code_reads(cloud: System) -> None:
+    (table,) = cloud.all("AWS::DynamoDB::Table")
+    (index,) = table.properties["GlobalSecondaryIndexes"]
+    due = Row.due
+    attributes = Row.get_attributes()
+    keys = {"HASH": Row._hash_key_attribute(), "RANGE": Row._range_key_attribute()}
+    assert {key["KeyType"]: key["AttributeName"] for key in table.properties["KeySchema"]} == {
+        kind: key.attr_name for kind, key in keys.items() if key is not None
+    }
+    assert index["IndexName"] == due.Meta.index_name
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["gsi1pk", "gsi1sk"]
+    assert {each["AttributeName"] for each in table.properties["AttributeDefinitions"]} <= set(attributes)
+    assert table.properties["TimeToLiveSpecification"]["AttributeName"] in attributes
+
+
+def test_the_key_of_the_tokens_stays_and_is_made_inside_kms(cloud: System) -> None:
+    (key,) = cloud.all("AWS::KMS::Key")
+    assert key.policies == RETAIN
+    assert (key.properties["KeySpec"], key.properties["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    assert key.properties["PendingWindowInDays"] == 30
+
+
+def test_every_bucket_is_closed_encrypted_versioned_and_stays(cloud: System) -> None:
+    """U-30, I-05."""
+    for bucket in cloud.all("AWS::S3::Bucket"):
+        properties = bucket.properties
+        assert bucket.policies == RETAIN, bucket.name
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, bucket.name
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4, bucket.name
+        (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", bucket.name
+        assert rule["BucketKeyEnabled"] is True, f"{bucket.name}: a KMS call per object costs more than the object"
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, bucket.name
+        assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, bucket.name
+
+
+def test_every_bucket_cleans_up_what_nobody_finished_or_needs(cloud: System) -> None:
+    for bucket in cloud.all("AWS::S3::Bucket"):
+        rules = [r for r in bucket.properties["LifecycleConfiguration"]["Rules"] if r["Status"] == "Enabled"]
+        whole = [rule for rule in rules if "Prefix" not in rule and "Filter" not in rule]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in whole), bucket.name
+        assert any("NoncurrentVersionExpiration" in rule for rule in whole), bucket.name
+
+
+def only_by_tls(system: System, bucket: Resource) -> bool:
+    for policy in system.all("AWS::S3::BucketPolicy"):
+        if policy.properties["Bucket"] != bucket.reference:
+            continue
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            everything = {bucket.attribute("Arn"), bucket.attribute("Arn") + "/*"}
+            plain = {"Bool": {"aws:SecureTransport": "false"}}
+            if (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*"):
+                return set(statement["Resource"]) == everything and statement["Condition"] == plain
+    return False
+
+
+def test_every_bucket_refuses_plain_http(cloud: System) -> None:
+    for bucket in cloud.all("AWS::S3::Bucket"):
+        assert only_by_tls(cloud, bucket), bucket.name
+
+
+def test_the_arrival_of_an_upload_is_told_to_one_queue_and_that_of_results_to_none(cloud: System) -> None:
+    told = {
+        (bucket.name, each["Queue"], rule["Value"])
+        for bucket in cloud.all("AWS::S3::Bucket")
+        for each in bucket.properties.get("NotificationConfiguration", {}).get("QueueConfigurations", [])
+        for rule in each["Filter"]["S3Key"]["Rules"]
+    }
+    queue = cloud.resources["messaging/UploadsQueue"].attribute("Arn")
+    assert told == {("data/Uploads", queue, "uploads/"), ("data/Uploads", queue, "inbox/")}
+
+
+def test_the_bucket_that_may_write_to_the_queue_is_the_bucket_of_the_uploads(cloud: System) -> None:
+    """The queue must exist before the bucket, so it knows the bucket by name only: the names must agree."""
+    (allowed,) = cloud.resources["messaging/BucketMayNotify"].properties["PolicyDocument"]["Statement"]
+    name = cloud.resources["data/Uploads"].properties["BucketName"]
+    assert allowed["Condition"]["ArnEquals"]["aws:SourceArn"] == f"arn:${{AWS::Partition}}:s3:::{name}"
