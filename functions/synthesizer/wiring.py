@@ -15,7 +15,7 @@ from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.synthesize import Synthesize
-from antiphon.work.process import OFFLINE, Settings, clean
+from antiphon.work.process import OFFLINE, Settings, own_folder
 from antiphon.work.protection import EcsProtection, NoProtection
 from antiphon.work.queue import SqsLane, sqs_client
 from antiphon.work.worker import Worker
@@ -27,7 +27,6 @@ def make_worker(logger: Logger) -> Worker:
     settings = Settings.read("SPEECH", "SYNTHESIZER", os.environ)
     engine = make_synthesizer(settings.engine, settings.engine_settings)
     engine.warm_up()
-    clean(settings.work_dir)
     store = DynamoJobStore(Table(settings.table, settings.region))
     sqs = sqs_client(settings.region)
     work = Synthesize(
@@ -38,7 +37,7 @@ def make_worker(logger: Logger) -> Worker:
         results_bucket=settings.results_bucket,
         default_voice=catalogue(settings.engine)[0].id,
         max_characters=max(limits.speech_characters for limits in TIERS.values()),
-        work_dir=settings.work_dir,
+        work_dir=own_folder(settings.work_dir),
         clock=system_clock,
     )
     return Worker(

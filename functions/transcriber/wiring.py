@@ -14,7 +14,7 @@ from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.transcribe import Transcribe
-from antiphon.work.process import OFFLINE, Settings, clean
+from antiphon.work.process import OFFLINE, Settings, own_folder
 from antiphon.work.protection import EcsProtection, NoProtection
 from antiphon.work.queue import SqsLane, sqs_client
 from antiphon.work.worker import Worker
@@ -26,7 +26,6 @@ def make_worker(logger: Logger) -> Worker:
     settings = Settings.read("TRANSCRIPTION", "TRANSCRIBER", os.environ)
     engine = make_transcriber(settings.engine, settings.engine_settings)
     engine.warm_up()
-    clean(settings.work_dir)
     store = DynamoJobStore(Table(settings.table, settings.region))
     sqs = sqs_client(settings.region)
     limits = Limits()
@@ -35,7 +34,7 @@ def make_worker(logger: Logger) -> Worker:
         objects=S3Objects(s3_client(settings.region), system_clock),
         engine=engine,
         decode=lambda path, start: decode(path, limits, start=start),
-        work_dir=settings.work_dir,
+        work_dir=own_folder(settings.work_dir),
         clock=system_clock,
         logger=logger,
     )

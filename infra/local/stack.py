@@ -82,6 +82,7 @@ class LocalStack:
         self._iam_log = iam_log
         self._say = say
         self._processes: dict[str, Process] = {}
+        self._spares: list[Process] = []
         self._due: dict[str, float] = {}
         self._next_look, self._low = 0.0, False
         self._lock = threading.RLock()
@@ -125,8 +126,17 @@ class LocalStack:
         return self._processes[name].pid
 
     def kill(self, name: str) -> None:
-        """End a process at once (SIGKILL), as a crash does. It is started again like after a crash."""
+        """End a process at once (SIGKILL), as a crash does. It is started again like after a first crash."""
+        self._processes[name].restarts = 0
         self._processes[name].signal(9)
+
+    def spawn(self, name: str) -> Process:
+        """A second process of the same kind beside the first, as scaling out gives; not started again when it ends."""
+        command = self._processes[name].command
+        spare = Process(command, self.home.run / f"{name}-2.pid", self.home.log(f"{name}-2"))
+        spare.start()
+        self._spares.append(spare)
+        return spare
 
     def stop(self, name: str) -> None:
         """Stop a process gracefully and leave it stopped."""
@@ -157,9 +167,8 @@ class LocalStack:
         if self._watcher.is_alive():
             self._watcher.join()
         with self._lock:
-            waiting = [
-                threading.Thread(target=process.stop) for name, process in self._processes.items() if name != "emulator"
-            ]
+            ending = [process for name, process in self._processes.items() if name != "emulator"]
+            waiting = [threading.Thread(target=process.stop) for process in (*ending, *self._spares)]
             for thread in waiting:
                 thread.start()
             for thread in waiting:

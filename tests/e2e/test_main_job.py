@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import httpx
 import pytest
 from standardwebhooks import Webhook
@@ -10,7 +12,6 @@ from infra.local.stack import LocalStack
 from tests.e2e.person import Person, upload
 from tests.e2e.receiver import Receiver
 from tests.e2e.recordings import spoken_wav
-import itertools
 
 
 def listen(person: Person, receiver: Receiver, *events: str) -> Webhook:
@@ -58,7 +59,11 @@ def test_a_recording_becomes_a_transcript_and_a_signed_callback(person: Person, 
 
 def test_a_text_becomes_speech_that_can_be_heard_and_read_back(person: Person, receiver: Receiver) -> None:
     signed = listen(person, receiver, "speech.succeeded")
-    job = person.speak("We have spent about half of the money. She will call you again in the afternoon.", format="wav", voice=voice(person))
+    job = person.speak(
+        "We have spent about half of the money. She will call you again in the afternoon.",
+        format="wav",
+        voice=voice(person),
+    )
     done = person.ended(job)
     assert done["status"] == "succeeded" and done["engine"].startswith("espeak"), done
     got = receiver.wait_for("speech.succeeded")

@@ -60,10 +60,25 @@ class Settings:
         )
 
 
-def clean(folder: Path) -> None:
-    """An empty folder: what a killed predecessor left is gone."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def own_folder(work_dir: Path) -> Path:
+    """An empty folder of this process; those of predecessors that are no more are removed."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    for folder in work_dir.iterdir():
+        if not (folder.name.isdigit() and _alive(int(folder.name))) or folder.name == str(os.getpid()):
+            shutil.rmtree(folder, ignore_errors=True)
+    own = work_dir / str(os.getpid())
+    own.mkdir()
+    return own
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def run(make: Callable[[], Worker], logger: Logger) -> int:
