@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from antiphon.engines.registry import make_synthesizer
 from antiphon.engines.voices import catalogue
 from antiphon.identity.tiers import TIERS
-from antiphon.media.encode import encoder
+from antiphon.media.encode import Encoder
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
@@ -33,7 +33,7 @@ def make_worker(logger: Logger) -> Worker:
         store=store,
         objects=S3Objects(s3_client(settings.region), system_clock),
         engine=engine,
-        encoders=encoder,
+        encoders=Encoder,
         results_bucket=settings.results_bucket,
         default_voice=catalogue(settings.engine)[0].id,
         max_characters=max(limits.speech_characters for limits in TIERS.values()),

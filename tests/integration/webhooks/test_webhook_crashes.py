@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
-from botocore.endpoint import Endpoint as BotocoreEndpoint
-from botocore.exceptions import ReadTimeoutError
 
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
@@ -25,46 +22,7 @@ from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
 from antiphon.webhooks.sweep import SweepDeliveries
 from tests.contract.conftest import REGION
-
-
-class Crash(Exception):
-    """The process is gone."""
-
-
-class Faults:
-    """Strikes once, at call number ``at`` (from 1) of what runs inside `watched`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.at, self.kind, self.calls, self.on = 0, "", 0, False
-        self.struck = ""
-        original = BotocoreEndpoint._get_response
-
-        def respond(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
-            if not self.on:
-                return original(endpoint, request, operation, context)
-            self.calls += 1
-            if self.calls != self.at:
-                return original(endpoint, request, operation, context)
-            self.struck = operation.name
-            if self.kind == "before":
-                raise Crash
-            original(endpoint, request, operation, context)
-            if self.kind == "after":
-                raise Crash
-            return None, ReadTimeoutError(endpoint_url="here", error=TimeoutError())
-
-        monkeypatch.setattr(BotocoreEndpoint, "_get_response", respond)
-
-    def arm(self, at: int, kind: str) -> None:
-        self.at, self.kind, self.calls, self.struck = at, kind, 0, ""
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        self.on = True
-        try:
-            yield
-        finally:
-            self.on = False
+from tests.faults import Crash, Faults
 
 
 @dataclass
@@ -160,7 +118,7 @@ class Run:
         assert list(self.deliveries.due(self.now + timedelta(days=1))) == [], where
 
 
-@pytest.mark.parametrize("kind", ["before", "after", "lost"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_whatever_call_is_the_last_the_receiver_hears_of_the_change_once(
     kind: str, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,10 +16,14 @@ def new_id(prefix: str, at: datetime | None = None) -> str:
     return f"{prefix}_{ULID.from_datetime(at) if at else ULID()}"
 
 
-def derived_id(prefix: str, at: datetime, *parts: str) -> str:
-    """The same id for the same parts and moment: what makes doing something twice harmless."""
+def derived_id(prefix: str, at: datetime, *parts: str, order: int = 0) -> str:
+    """The same id for the same parts and moment: what makes doing something twice harmless.
+
+    order: sorts ids of the same millisecond.
+    """
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return f"{prefix}_{ULID.from_bytes(ULID.from_datetime(at).bytes[:6] + digest[:10])}"
+    made = ULID.from_datetime(at).bytes[:6] + (order % 65_536).to_bytes(2, "big") + digest[:8]
+    return f"{prefix}_{ULID.from_bytes(made)}"
 
 
 def time_of(any_id: str) -> datetime:

@@ -162,7 +162,7 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
         "links": links,
     }
     return Event(
-        id=derived_id("evt", now, job.id, str(job.version)),
+        id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
         type=f"{job.kind.value}.{name}",
         timestamp=now,

@@ -103,7 +103,7 @@ class S3Objects:
         self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra)
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
-        self._s3.upload_file(path, bucket, key, ExtraArgs={"ContentType": content_type})
+        self._s3.upload_file(path, bucket, key, ExtraArgs={"ContentType": content_type}, Config=_in_this_thread())
 
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
@@ -111,7 +111,7 @@ class S3Objects:
         if self.head(bucket, key, version) is not None:
             extra: dict[str, Any] = {"Metadata": dict(metadata), "MetadataDirective": "REPLACE"} if metadata else {}
             # The managed copy goes part by part above the 5 GB that one CopyObject may have.
-            self._s3.copy(_at(bucket, key, version), bucket, to, ExtraArgs=extra)
+            self._s3.copy(_at(bucket, key, version), bucket, to, ExtraArgs=extra, Config=_in_this_thread())
         self.delete(bucket, key)
 
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
@@ -140,6 +140,13 @@ class S3Objects:
                     {"Error": {"Code": first.get("Code", "InternalError"), "Message": first.get("Message", "")}},
                     "DeleteObjects",
                 )
+
+
+def _in_this_thread() -> Any:
+    """Parts one after another: our files are small, and an error is raised where it can be seen."""
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(use_threads=False)
 
 
 def _at(bucket: str, key: str, version: str | None) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from antiphon.engines.ports import Spoken, Synthesizer
-from antiphon.media.encode import FORMATS
+from antiphon.media.formats import FORMATS
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import EngineError, NotFound
 from antiphon.speech.model import Checkpoint, Job, spent
@@ -30,15 +32,15 @@ WAV = "audio/wav"
 class Encoding(Protocol):
     """Audio being written to a file in one format."""
 
-    def write(self, samples: bytes) -> None:
-        """samples: int16, mono, little-endian."""
+    def write(self, samples: np.ndarray) -> None:
+        """samples: int16, mono, shape (samples,)."""
 
     def close(self) -> None: ...
 
 
 class Encoders(Protocol):
-    def __call__(self, path: Path, format: str, sample_rate: int, /) -> Encoding:
-        """Begins a file. Raises EngineError for an unknown format."""
+    def __call__(self, format: str, sample_rate: int, path: Path, /) -> Encoding:
+        """Begins a file. Raises Invalid for an unknown format."""
 
 
 class Synthesize:
@@ -150,10 +152,10 @@ class Synthesize:
         job, started = progress.job, time.perf_counter()
         format = str(job.options.get("format") or "mp3")
         path = folder / "audio"
-        encoding = self._encoders(path, format, self._engine.sample_rate)
+        encoding = self._encoders(format, self._engine.sample_rate, path)
         for index in range(count):
             with wave.open(io.BytesIO(self._objects.read(self._bucket, _part(job, index)))) as part:
-                encoding.write(part.readframes(part.getnframes()))
+                encoding.write(np.frombuffer(part.readframes(part.getnframes()), "<i2"))
             lease.check()
         encoding.close()
         kind = FORMATS[format]

@@ -1,0 +1,56 @@
+"""The n-th AWS call of a piece of work fails, for every n: before it, after it, or with its answer lost on the way back.
+
+Below the SDK's own retries, so that a lost answer meets them as it does in the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ReadTimeoutError
+
+KINDS = ("before", "after", "answer lost")
+
+
+class Crash(BaseException):
+    """The process is gone. Not an `Exception`: no handler of ours may see it, as none sees a SIGKILL."""
+
+
+class Faults:
+    """Strikes once, at call number ``at`` (from 1) of what runs inside `watched`; ``struck`` names the operation."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at, self.kind, self.calls, self.on = 0, "", 0, False
+        self.struck = ""
+        original = Endpoint._get_response
+
+        def respond(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
+            if not self.on:
+                return original(endpoint, request, operation, context)
+            self.calls += 1
+            if self.calls != self.at:
+                return original(endpoint, request, operation, context)
+            self.struck = operation.name
+            if self.kind == "before":
+                raise Crash
+            original(endpoint, request, operation, context)
+            if self.kind == "after":
+                raise Crash
+            return None, ReadTimeoutError(endpoint_url="here", error=TimeoutError())
+
+        monkeypatch.setattr(Endpoint, "_get_response", respond)
+
+    def arm(self, at: int, kind: str) -> None:
+        self.at, self.kind, self.calls, self.struck = at, kind, 0, ""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        self.on = True
+        try:
+            yield
+        finally:
+            self.on = False
