@@ -22,7 +22,7 @@ from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
 from antiphon.webhooks.sweep import SweepDeliveries
 from tests.contract.conftest import REGION
-from tests.faults import Crash, Faults
+from tests.faults import KINDS, Crash, Faults
 
 
 @dataclass
