@@ -1,184 +1,220 @@
-"""The process in which a stranger's bytes are read: ``python -m antiphon.media.child <path> <start> <limits as JSON>``.
+"""The process that decodes: ``python -m antiphon.media.child probe|decode <lifeline> <limits as JSON> [samples to skip]``.
 
-Writes to stdout: one line of JSON with what the recording is, then 16-bit samples, mono, 16 kHz, to the end. Ends with status 0, or with 3 after one
-line of JSON on stderr that says what is wrong. Any other end means that a limit of the system stopped it.
-
-FFmpeg follows references in playlists and manifests and takes memory by what a header claims, so: only named demuxers, no protocol but files, limits of
-the process, and all before the first byte is parsed.
+stdin: the file, which must be seekable. stdout: the facts of the probe as one line of JSON; after it, where that is
+asked for, int16 mono 16 kHz samples, little-endian. stderr: at the end one line of JSON: ``{"samples", "declared"}`` or ``{"code", "detail"}``.
 """
 
 from __future__ import annotations
 
+import fcntl
+import importlib
 import json
 import os
 import resource
+import select
+import signal
 import sys
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any
 
-SAMPLE_RATE = 16_000
-FORMATS = "wav,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,aac,amr,amrnb,amrwb,asf,avi"
-OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
-REFUSED = 3
-BLOCK = SAMPLE_RATE
-"""Samples written at once: one second."""
+from antiphon.media.model import Limits, Probe, check, check_duration, check_sound
+from antiphon.media.sniff import sniff
+from antiphon.platform.errors import MediaError
 
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container.input import InputContainer
 
-class Refused(Exception):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code, self.detail = code, detail
+_RATE = 16_000
+_DEMUXERS = "wav,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,aac,amr,amrnb,amrwb,asf,avi"
+"""U-10. Names as ffmpeg's ``format_whitelist`` takes them; playlists and manifests are not among them."""
+_DECODERS = (
+    "aac,aac_latm,ac3,eac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,alac,amrnb,amrwb,dca,flac,gsm,gsm_ms,libopus,mp1,mp1float,mp2,mp2float,mp3,"
+    "mp3float,opus,pcm_alaw,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,"
+    "pcm_s8,pcm_u8,speex,truehd,vorbis,wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
+)
+"""Audio only: no picture is ever decoded, neither to look into a file nor by mistake."""
 
-
-def hold(limits: dict[str, Any]) -> None:
-    """The limits of the system for this process. Nothing here may be lifted again."""
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory"],) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu"],) * 2)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def die_with_parent() -> None:
-    """A worker that is killed must not leave decoders behind. Linux only; elsewhere the closed pipe ends them."""
-    if sys.platform == "linux":
-        import ctypes
-        import signal
-
-        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() == 1:
-            sys.exit(REFUSED)
-
-
-def inspect(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
-    """What the headers say, where it is within the limits."""
-    if len(container.streams) > limits["max_streams"]:
-        raise Refused(
-            "media_out_of_bounds",
-            f"The file has {len(container.streams)} streams; at most {limits['max_streams']} are read.",
-        )
-    if not container.streams.audio:
-        raise Refused("no_audio", "The file has no sound in it.")
-    stream = container.streams.audio[0]
-    context = stream.codec_context
-    if not limits["min_rate"] <= context.sample_rate <= limits["max_rate"]:
-        raise Refused(
-            "media_out_of_bounds",
-            f"The sample rate is {context.sample_rate} Hz; {limits['min_rate']} to {limits['max_rate']} Hz are read.",
-        )
-    if not 1 <= context.channels <= limits["max_channels"]:
-        raise Refused(
-            "media_out_of_bounds", f"The sound has {context.channels} channels; 1 to {limits['max_channels']} are read."
-        )
-    duration = None
-    if stream.duration is not None and stream.time_base:
-        duration = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        duration = container.duration / 1_000_000
-    if duration is not None and not 0 <= duration < 10**9:
-        duration = None  # a header that claims nonsense
-    if duration is not None and duration > limits["max_duration"]:
-        raise Refused(
-            "media_too_long",
-            f"The recording lasts {duration / 3600:.1f} hours; at most {limits['max_duration'] / 3600:g} are taken.",
-        )
-    return {
-        "container": container.format.name,
-        "codec": context.name,
-        "duration": duration,
-        "sample_rate": context.sample_rate,
-        "channels": context.channels,
-        "streams": len(container.streams),
-        "bit_rate": container.bit_rate or None,
-    }
-
-
-def samples(container: Any, errors: list[int]) -> Any:
-    """Arrays of int16. A damaged packet is left out, as players do, and counted."""
-    import av
-
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    stream = container.streams.audio[0]
-    try:
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                errors[0] += 1
-                continue
-            for frame in frames:
-                frame.pts = None  # a jump in the clock of the file must not become hours of silence
-                for part in resampler.resample(frame):
-                    yield part.to_ndarray().reshape(-1)
-    except av.error.InvalidDataError:
-        errors[0] += 1
-    for part in resampler.resample(None):
-        yield part.to_ndarray().reshape(-1)
-
-
-def decode(path: str, start: float, limits: dict[str, Any]) -> None:
-    import av
-
-    av.logging.set_level(av.logging.PANIC)
-    try:
-        container = av.open(path, mode="r", options=OPTIONS)
-    except MemoryError:
-        raise
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise Refused("unsupported_media", "The file is no recording that can be read.") from error
-    out = sys.stdout.buffer
-    with container:
-        out.write(json.dumps(inspect(container, limits)).encode() + b"\n")
-        out.flush()
-        skip, written, errors = round(start * SAMPLE_RATE), 0, [0]
-        most = round(limits["max_duration"] * SAMPLE_RATE)
-        pending: list[Any] = []
-        size = 0
-        for part in samples(container, errors):
-            written += len(part)
-            if written > most:
-                raise Refused(
-                    "media_too_long", f"The recording lasts more than {limits['max_duration'] / 3600:g} hours."
-                )
-            if skip:
-                cut = min(skip, len(part))
-                skip -= cut
-                part = part[cut:]
-            if len(part):
-                pending.append(part.tobytes())
-                size += len(part)
-            if size >= BLOCK:
-                out.write(b"".join(pending))
-                out.flush()
-                pending, size = [], 0
-        out.write(b"".join(pending))
-        out.flush()
-    if not written:
-        raise Refused("undecodable_media" if errors[0] else "empty_media", "No sound could be read from the file.")
+_SIZE_UNKNOWN = 0x7FFFF000
+"""From here on the size of a WAV is a placeholder."""
 
 
 def main() -> int:
-    path, start, limits = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])
-    die_with_parent()
-    hold(limits)
+    task, lifeline, limits = sys.argv[1], int(sys.argv[2]), Limits(**json.loads(sys.argv[3]))
+    _die_with_the_parent(lifeline)
+    # While files may still be opened. PyAV itself loads the last two only when a file has subtitles.
+    for module in ("av", "filetype", "av.subtitles.codeccontext", "av.subtitles.stream"):
+        importlib.import_module(module)
+    _confine(limits)
     try:
-        decode(path, start, limits)
-    except Refused as refused:
-        print(json.dumps({"code": refused.code, "detail": refused.detail}), file=sys.stderr, flush=True)
-        return REFUSED
+        report = _run(limits, int(sys.argv[4]) if task == "decode" else None)
+    except MediaError as error:
+        report = {"code": error.code, "detail": error.detail}
     except MemoryError:
-        out_of_bounds = {
-            "code": "media_out_of_bounds",
-            "detail": "Reading the file would take more memory than any recording needs.",
-        }
-        print(json.dumps(out_of_bounds), file=sys.stderr, flush=True)
-        return REFUSED
+        report = {"code": "media_out_of_bounds", "detail": "Reading the file would take more memory than is allowed."}
+    except BrokenPipeError:
+        return 0  # nobody listens any more
+    sys.stderr.write(json.dumps(report) + "\n")
     return 0
 
 
-if __name__ == "__main__":
-    # A reader that went away is an answer too: nothing is left to be said to it.
+def _die_with_the_parent(lifeline: int) -> None:
+    """The parent holds the other end of this pipe. When it dies, however, the kernel sends SIGIO to this group, whose default ends it at
+    once, also inside C code. (PR_SET_PDEATHSIG would fire when the *thread* that started us ends.)"""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        sys.exit(0)  # it died before we listened
+
+
+def _confine(limits: Limits) -> None:
+    """From here on the kernel refuses to open or connect to anything, to write a file, and to use more than the limits (U-12)."""
+    for which, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_AS, limits.max_memory),
+        (resource.RLIMIT_CPU, limits.max_cpu),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
+        resource.setrlimit(which, (value, value))
+    _watch(limits)
+
+
+def _watch(limits: Limits) -> None:
+    """The default of SIGALRM ends the process, also inside C code."""
+    signal.alarm(limits.max_wall)
+
+
+def _open(limits: Limits) -> tuple[InputContainer, AudioStream, Probe]:
+    import av
+
     try:
-        status = main()
-    except BrokenPipeError:
-        status = 0
-    os._exit(status)
+        container = av.open(
+            open(0, "rb", buffering=0, closefd=False),  # noqa: SIM115 - lives as long as the process
+            "r",
+            options={
+                "format_whitelist": _DEMUXERS,
+                "codec_whitelist": _DECODERS,
+                "protocol_whitelist": "file,pipe",
+            },
+        )
+    except av.error.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise _unreadable() from error
+    if not container.streams.audio:
+        raise MediaError("The file has no sound track.", code="no_audio")
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    if context is None:
+        raise MediaError("The sound track is of a kind that is not supported.", code="unsupported_media")
+    found = Probe(
+        container=container.format.name,
+        codec=context.name,
+        duration=container.duration / av.time_base if container.duration and container.duration > 0 else None,
+        sample_rate=context.sample_rate,
+        channels=context.channels,
+        streams=len(container.streams),
+        bit_rate=container.bit_rate or None,
+    )
+    check(found, limits)
+    return container, stream, found
+
+
+def _unreadable() -> MediaError:
+    if sniff(os.pread(0, 65_536, 0)).kind in ("audio", "video"):
+        return MediaError("The recording is damaged or incomplete: it cannot be read.", code="undecodable_media")
+    return MediaError(
+        "The file is no recording of a kind that can be read. Send wav, mp3, m4a, aac, ogg, opus, flac, amr, wma, webm, mkv, mp4, mov, avi or wmv.",
+        code="unsupported_media",
+    )
+
+
+def _run(limits: Limits, skip: int | None) -> dict[str, Any]:
+    """skip: samples that are decoded and not written; None to look into the file only."""
+    container, stream, found = _open(limits)
+    with open(1, "wb", buffering=2 * _RATE, closefd=False) as out:
+        out.write(json.dumps(asdict(found)).encode() + b"\n")
+        out.flush()
+        samples = 0 if skip is None else _write(out, container, stream, limits, skip)
+    return {"samples": samples, "declared": _declared(found)}
+
+
+def _write(out: IO[bytes], container: InputContainer, stream: AudioStream, limits: Limits, skip: int) -> int:
+    """Gives the samples decoded, those that were skipped among them."""
+    samples = watched = 0
+    for data in _sound(container, stream):
+        before, samples = samples, samples + len(data) // 2
+        check_duration(samples / _RATE, limits)
+        if samples > skip:
+            # A reader that takes its time is not the file's fault: the clock stands still while it is waited for.
+            signal.alarm(0)
+            out.write(data[max(0, skip - before) * 2 :])
+            _watch(limits)
+        elif samples - watched >= _RATE:
+            watched = samples
+            _watch(limits)
+    signal.alarm(0)
+    return samples
+
+
+def _declared(found: Probe) -> float | None:
+    """Seconds. Of a WAV ffmpeg gives those that the file has room for; this gives those that its header promises."""
+    if found.container != "wav" or found.duration is None:
+        return found.duration
+    there = os.fstat(0).st_size
+    promised = int.from_bytes(os.pread(0, 4, 4), "little") + 8
+    # Who writes into a pipe does not know the size, and puts the largest number there.
+    return found.duration * promised / there if there < promised < _SIZE_UNKNOWN else found.duration
+
+
+def _sound(container: InputContainer, stream: AudioStream) -> Iterator[bytes]:
+    """int16 mono 16 kHz of all that can be decoded; damaged packets are left out, as every player does.
+
+    int16, because only for integers swresample scales the mix of several channels down to what cannot clip.
+    """
+    from av import AudioResampler
+
+    resampler: AudioResampler | None = None
+    shape: tuple[str, str, int] | None = None
+    for frame in _frames(container, stream):
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if found != shape:
+            check_sound(frame.sample_rate, len(frame.layout.channels))
+            if resampler is not None:
+                yield from _raw(resampler, None)
+            resampler, shape = AudioResampler(format="s16", layout="mono", rate=_RATE), found
+        frame.pts = None  # samples follow each other as they come; clocks of damaged files run backwards
+        assert resampler is not None
+        yield from _raw(resampler, frame)
+    if resampler is not None:
+        yield from _raw(resampler, None)
+
+
+def _raw(resampler: Any, frame: Any) -> Iterator[bytes]:
+    for made in resampler.resample(frame):
+        yield bytes(memoryview(made.planes[0])[: made.samples * 2])
+
+
+def _frames(container: InputContainer, stream: AudioStream) -> Iterator[Any]:
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            frames = packet.decode()
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            continue
+        yield from frames
+
+
+if __name__ == "__main__":
+    sys.exit(main())

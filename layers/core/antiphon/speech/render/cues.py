@@ -1,91 +1,114 @@
-"""Cues: what a subtitle shows at once."""
+"""Subtitles: segments broken into lines and cues, with times that never run backwards."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from antiphon.engines.ports import Word
 from antiphon.speech.render.model import IndexedSegment, RenderOptions, Transcript
+from antiphon.speech.render.text import one_line
+from antiphon.speech.render.timestamps import milliseconds
+from antiphon.speech.render.tokens import Token, tokens_of
 
-DEFAULT_WIDTH = 1000
-_BREAKS = re.compile(r"\s+")
+Escape = Callable[[str], str]
+Lines = list[list[Token]]
 
 
 @dataclass(frozen=True)
 class Cue:
-    """``lines``: clean text, no line empty; ``spoken``: the words of the cue where their times are known, line by line."""
+    """``start`` < ``end``: milliseconds; ``text``: lines, none of them empty, escaped for the format."""
 
-    start: float
-    end: float
-    lines: tuple[str, ...]
-    speaker: str | None
-    spoken: tuple[tuple[Word, ...], ...] = ()
+    start: int
+    end: int
+    text: str
 
 
-def plain(text: str) -> str:
-    """One line without what a subtitle file would take for its own marks."""
-    return _BREAKS.sub(" ", text).replace("-->", "→").strip()
-
-
-def cues(transcript: Transcript, options: RenderOptions) -> Iterator[Cue]:
-    """In order; one per segment, or more where a segment has more lines than a cue may show."""
+def cues_of(transcript: Transcript, options: RenderOptions, escape: Escape) -> Iterator[Cue]:
+    """At least one cue for each segment that says anything; no cue begins before the one before it began."""
+    earliest = 0
     for segment in transcript.segments:
-        timed = bool(segment.words) and plain(" ".join(w.word for w in segment.words)) == plain(segment.text)
-        yield from _by_words(segment, options) if timed else _by_text(segment, options)
+        for cue in _segment(segment, transcript.language, options, escape):
+            start = max(cue.start, earliest)
+            yield Cue(start, max(cue.end, start + 1), cue.text)
+            earliest = start
 
 
-def _by_words(segment: IndexedSegment, options: RenderOptions) -> Iterator[Cue]:
-    width = options.max_line_width or DEFAULT_WIDTH
-    lines: list[list[Word]] = []
-    length = 0
-    for word in segment.words:
-        size = len(plain(word.word))
-        if not size:
-            continue
-        if not lines or length + 1 + size > width:
+def _segment(segment: IndexedSegment, language: str | None, options: RenderOptions, escape: Escape) -> Iterator[Cue]:
+    tokens = tokens_of(segment, language)
+    if not tokens:
+        return
+    label = one_line(segment.speaker or "")
+    prefix = f"[{label}]: " if label else ""
+    lines = _lines(tokens, options.max_line_width, len(prefix))
+    step = options.max_line_count or len(lines)
+    blocks = [lines[first : first + step] for first in range(0, len(lines), step)]
+    for number, block in enumerate(blocks):
+        # The outer edges are the segment's own; inside it, those of the words.
+        start = segment.start if number == 0 else block[0][0].start
+        end = segment.end if number == len(blocks) - 1 else block[-1][-1].end
+        # Who speaks is said once, at the beginning of the segment.
+        head = prefix if number == 0 else ""
+        times = milliseconds(start), milliseconds(end)
+        if options.highlight_words and tokens[0].exact:
+            yield from _highlighted(block, head, times, escape)
+        else:
+            yield Cue(*times, _text(block, head, escape))
+
+
+def _lines(tokens: list[Token], width: int | None, indent: int) -> Lines:
+    """Greedy; a token wider than a line has one to itself."""
+    lines: Lines = [[]]
+    length = indent
+    for token in tokens:
+        room = length + token.spaced + len(token.text)
+        if width is not None and lines[-1] and room > width:
             lines.append([])
-            length = -1
-        lines[-1].append(word)
-        length += 1 + size
-    count = options.max_line_count or max(1, len(lines))
-    for first in range(0, len(lines), count):
-        shown = tuple(tuple(line) for line in lines[first : first + count])
-        start = segment.start if first == 0 else shown[0][0].start
-        end = segment.end if first + count >= len(lines) else shown[-1][-1].end
-        texts = tuple(" ".join(plain(w.word) for w in line) for line in shown)
-        yield Cue(max(0.0, start), max(0.0, start, end), texts, segment.speaker, shown)
+            room = len(token.text)
+        lines[-1].append(token)
+        length = room
+    return lines
 
 
-def _by_text(segment: IndexedSegment, options: RenderOptions) -> Iterator[Cue]:
-    """Where words have no times, the time of the segment is shared out by the number of characters."""
-    lines = textwrap.wrap(plain(segment.text), options.max_line_width or DEFAULT_WIDTH, break_long_words=True, break_on_hyphens=False)
-    if not lines:
-        return
-    count = options.max_line_count or len(lines)
-    total = sum(len(line) for line in lines)
-    start, span = max(0.0, segment.start), max(0.0, segment.end - segment.start)
-    for first in range(0, len(lines), count):
-        shown = tuple(lines[first : first + count])
-        end = start + span * sum(len(line) for line in shown) / total
-        yield Cue(start, end, shown, segment.speaker)
-        start = end
+def _text(block: Lines, prefix: str, escape: Escape, marked: Token | None = None) -> str:
+    return escape(prefix) + "\n".join(_line(line, escape, marked) for line in block)
 
 
-def frames(cue: Cue, options: RenderOptions, escape: Callable[[str], str]) -> Iterator[tuple[float, float, str]]:
-    """What is on the screen from when to when: the cue, or with highlighted words one picture per word."""
-    label = f"[{escape(plain(cue.speaker))}]: " if cue.speaker else ""
-    if not (options.highlight_words and cue.spoken):
-        yield cue.start, cue.end, label + "\n".join(escape(line) for line in cue.lines)
-        return
-    words = [(row, w) for row, line in enumerate(cue.spoken) for w in line]
-    for place, (_, word) in enumerate(words):
-        start = cue.start if place == 0 else max(cue.start, word.start)
-        end = cue.end if place == len(words) - 1 else max(start, words[place + 1][1].start)
-        rows = [
-            " ".join(f"<u>{escape(plain(w.word))}</u>" if w is word else escape(plain(w.word)) for w in line)
-            for line in cue.spoken
-        ]
-        yield start, end, label + "\n".join(rows)
+def _line(line: list[Token], escape: Escape, marked: Token | None) -> str:
+    """Escaped as a whole, because what must be escaped may lie across two tokens."""
+    if marked is None or not any(token is marked for token in line):
+        return escape(_joined(line))
+    at = next(index for index, token in enumerate(line) if token is marked)
+    before, after = _joined(line[:at]), _joined(line[at + 1 :], leading=True)
+    space = " " if at and marked.spaced else ""
+    return f"{escape(before)}{space}<u>{escape(marked.text)}</u>{escape(after)}"
+
+
+def _joined(tokens: list[Token], *, leading: bool = False) -> str:
+    return "".join(
+        (" " if token.spaced and (leading or index) else "") + token.text for index, token in enumerate(tokens)
+    )
+
+
+def _highlighted(block: Lines, prefix: str, times: tuple[int, int], escape: Escape) -> Iterator[Cue]:
+    """One cue per word with that word underlined, and plain ones for the pauses between."""
+    at, end = times
+    for token in (token for line in block for token in line):
+        start = min(max(milliseconds(token.start), at), end)
+        stop = min(max(milliseconds(token.end), start), end)
+        if start > at:
+            yield Cue(at, start, _text(block, prefix, escape))
+        if stop > start:
+            yield Cue(start, stop, _text(block, prefix, escape, token))
+        at = stop
+    if at < end or times[0] >= times[1]:
+        yield Cue(at, end, _text(block, prefix, escape))
+
+
+def for_srt(text: str) -> str:
+    """SRT knows no escapes: an arrow is shortened, as WhisperX does, until it cannot be taken for the line of times."""
+    return re.sub(r"-{2,}>", "->", text)
+
+
+def for_vtt(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

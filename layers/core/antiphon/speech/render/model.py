@@ -1,15 +1,20 @@
-"""A transcript as the renderers take it, and what they give."""
+"""What is rendered, how, and what comes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from antiphon.engines.ports import Word
+if TYPE_CHECKING:
+    from antiphon.engines.ports import Word
 
 
 @dataclass(frozen=True)
 class IndexedSegment:
-    """``start``, ``end``: seconds from the beginning of the recording."""
+    """``index``: its place in the transcript, from 0; ``start``, ``end``: seconds from the beginning of the recording.
+
+    ``text`` may have been corrected by the user, so that ``words`` (the machine's) need not spell it.
+    """
 
     index: int
     start: float
@@ -22,6 +27,8 @@ class IndexedSegment:
 
 @dataclass(frozen=True)
 class Transcript:
+    """``language``: ISO 639-1 or None; ``duration``: seconds or None; ``segments``: in order."""
+
     id: str
     text: str
     language: str | None
@@ -32,7 +39,8 @@ class Transcript:
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """For subtitles. max_line_width: characters; max_line_count: lines of one cue; highlight_words: a cue per word, the word underlined."""
+    """For srt and vtt only. ``max_line_width``: characters; ``max_line_count``: lines in one cue, which without a width never break;
+    ``highlight_words``: underline each word while it is spoken, where the engine gave its times."""
 
     max_line_width: int | None = None
     max_line_count: int | None = None
@@ -43,4 +51,4 @@ class RenderOptions:
 class Rendered:
     body: str
     content_type: str
-    extension: str
+    filename_extension: str
