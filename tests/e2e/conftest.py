@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local.person import Person
+from infra.local.receiver import Receiver
 from infra.local.stack import LAPTOP, ROOT, LocalStack
-from tests.e2e.person import Person
-from tests.e2e.receiver import Receiver
 
 LEASE_SECONDS = 4
 """Short, so that a worker that was killed is replaced soon."""

@@ -10,7 +10,7 @@ import zipfile
 import av
 import numpy as np
 
-from tests.e2e.recordings import spoken_wav
+from infra.local.recordings import spoken_wav
 
 
 def _wav(samples: np.ndarray, rate: int) -> bytes:

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from infra.local.person import Person, upload
+from infra.local.receiver import Receiver
+from infra.local.recordings import spoken_wav
 from infra.local.stack import LocalStack
 from tests.e2e import samples
-from tests.e2e.person import Person, upload
-from tests.e2e.receiver import Receiver
-from tests.e2e.recordings import spoken_wav
 
 
 def ended_with(

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
+from infra.local.person import Person
+from infra.local.receiver import Receiver
+from infra.local.recordings import spoken_wav
 from infra.local.stack import LocalStack
-from tests.e2e.person import Person
-from tests.e2e.receiver import Receiver
-from tests.e2e.recordings import spoken_wav
 
 SENTENCES = 24
 """Enough for several chunks."""
@@ -144,5 +144,3 @@ def test_state_survives_a_killed_emulator(person: Person, stack: LocalStack) -> 
         time.sleep(0.2)
     assert answer.json()["status"] == "succeeded"
     assert person.ended(person.transcribe(spoken_wav(1)), 60)["status"] == "succeeded"
-
-

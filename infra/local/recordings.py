@@ -11,12 +11,12 @@ import numpy as np
 from antiphon.engines.registry import make_synthesizer
 
 SENTENCES = (
-    "Good morning and welcome to the meeting.",
-    "We have spent about half of the money.",
-    "The next train leaves at nine in the evening.",
-    "Please send the numbers to me by Friday.",
-    "There is a small house near the river.",
     "She will call you again in the afternoon.",
+    "There is a small house near the river.",
+    "He said that he would come back before the end of the week.",
+    "They found the old book under the table in the kitchen.",
+    "It was the first time that she had seen the ocean.",
+    "We will send the numbers to you by Friday.",
 )
 
 
@@ -43,4 +43,21 @@ def spoken_wav(sentences: int = 3, pause: float = 0.8) -> bytes:
         out.setsampwidth(2)
         out.setframerate(rate)
         out.writeframes(samples)
+    return file.getvalue()
+
+
+@cache
+def spoken_m4a(sentences: int = len(SENTENCES)) -> bytes:
+    """The same as AAC in an MP4, as phones record."""
+    import av
+
+    samples, rate = _speech(sentences, 0.8)
+    file = io.BytesIO()
+    with av.open(file, "w", format="ipod") as out:
+        stream = out.add_stream("aac", rate=rate, layout="mono")
+        stream.bit_rate = 96_000
+        frame = av.AudioFrame.from_ndarray(np.frombuffer(samples, np.int16)[None, :], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
     return file.getvalue()

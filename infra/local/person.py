@@ -1,4 +1,4 @@
-"""A user of the API, as the tests speak for one."""
+"""A user of the API: the demo, the bench and the tests speak through it."""
 
 from __future__ import annotations
 
