@@ -140,6 +140,16 @@ def wav_of_unknown_length(path: Path, seconds: float = 3.0) -> Path:
     return path
 
 
+def wav_with_old_tags(path: Path) -> Path:
+    """Tags as older programs wrote them: the title in Latin-1."""
+    data = wav(path).read_bytes()
+    title = "Café Größe".encode("latin-1")
+    tags = b"INFOINAM" + struct.pack("<I", len(title)) + title
+    chunk = b"LIST" + struct.pack("<I", len(tags)) + tags
+    path.write_bytes(data[:4] + struct.pack("<I", len(data) - 8 + len(chunk)) + data[8:36] + chunk + data[36:])
+    return path
+
+
 def wav_with_header(path: Path, *, rate: int, channels: int, samples: int = 20_000) -> Path:
     """A header that says what it is told, and that many samples of silence in each channel, 16 bit."""
     size, width = samples * 2 * channels, 2 * channels

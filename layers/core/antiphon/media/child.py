@@ -86,13 +86,31 @@ def _watch(limits: Limits) -> None:
     signal.alarm(limits.max_wall)
 
 
+class _Source:
+    """The file, for PyAV. A damaged file sends its reader to impossible places: that is an answer (-1), as ffmpeg's own files give it,
+    where an exception would surface as if our program were wrong."""
+
+    def read(self, size: int) -> bytes:
+        return os.read(0, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return os.lseek(0, offset, whence)
+        except (OSError, OverflowError):
+            return -1
+
+    def tell(self) -> int:
+        return os.lseek(0, 0, os.SEEK_CUR)
+
+
 def _open(limits: Limits) -> tuple[InputContainer, AudioStream, Probe]:
     import av
 
     try:
         container = av.open(
-            open(0, "rb", buffering=0, closefd=False),  # noqa: SIM115 - lives as long as the process
+            _Source(),
             "r",
+            metadata_errors="replace",  # tags come in every encoding of the last forty years
             options={
                 "format_whitelist": _DEMUXERS,
                 "codec_whitelist": _DECODERS,

@@ -50,6 +50,8 @@ class Encoder:
         self._stream = cast("AudioStream", self._container.add_stream(codec, rate=rate, layout="mono"))
         if bits:
             self._stream.bit_rate = bits
+        # Now and not with the first block: a file that cannot be written is an error before anything is spoken.
+        self._container.start_encoding()
 
     @property
     def duration(self) -> float:
