@@ -25,6 +25,7 @@ def make_worker(logger: Logger) -> Worker:
     """Loads the engine before anything is received."""
     os.environ.update(OFFLINE)
     settings = Settings.read("SPEECH", "SYNTHESIZER", os.environ)
+    logger.setLevel(settings.log_level)
     engine = make_synthesizer(settings.engine, settings.engine_settings)
     engine.warm_up()
     store = DynamoJobStore(Table(settings.table, settings.region))

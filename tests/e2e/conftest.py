@@ -53,3 +53,8 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def decisions(iam_log: Path) -> Callable[[], list[dict[str, Any]]]:
     return lambda: [json.loads(line) for line in iam_log.read_text().splitlines()]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back at all other tests comes after them, whatever order chance gave."""
+    items.sort(key=lambda item: bool(getattr(getattr(item, "module", None), "LAST", False)))

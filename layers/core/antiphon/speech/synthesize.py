@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import wave
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,7 +21,7 @@ from antiphon.platform.errors import EngineError, NotFound
 from antiphon.speech.model import Checkpoint, Job, spent
 from antiphon.speech.ports import JobStore, Mark, Objects
 from antiphon.speech.progress import Progress
-from antiphon.speech.text import text_of
+from antiphon.speech.text import MAX_BYTES, text_of
 from antiphon.work.lease import Lease
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Synthesize:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
+        lease.check()
         text = self._text(job)
         voice = str(job.options.get("voice") or self._default_voice)
         language = job.options.get("language")
@@ -113,7 +115,7 @@ class Synthesize:
         if job.source is None:
             raise NotFound("The job has no text.")
         source = job.source
-        body = self._objects.read(source.bucket, source.key, version=source.version)
+        body = self._objects.read(source.bucket, source.key, first=MAX_BYTES + 1, version=source.version)
         text = text_of(body, content_type=source.content_type, filename=source.filename)
         if len(text) > self._max_characters:
             raise EngineError(
@@ -152,12 +154,11 @@ class Synthesize:
         job, started = progress.job, time.perf_counter()
         format = str(job.options.get("format") or "mp3")
         path = folder / "audio"
-        encoding = self._encoders(format, self._engine.sample_rate, path)
-        for index in range(count):
-            with wave.open(io.BytesIO(self._objects.read(self._bucket, _part(job, index)))) as part:
-                encoding.write(np.frombuffer(part.readframes(part.getnframes()), "<i2"))
-            lease.check()
-        encoding.close()
+        with closing(self._encoders(format, self._engine.sample_rate, path)) as encoding:
+            for index in range(count):
+                with wave.open(io.BytesIO(self._objects.read(self._bucket, _part(job, index)))) as part:
+                    encoding.write(np.frombuffer(part.readframes(part.getnframes()), "<i2"))
+                lease.check()
         kind = FORMATS[format]
         key = f"speech/{job.user_id}/{job.id}/{job.attempts}/audio.{kind.extension}"
         self._objects.upload(self._bucket, key, str(path), content_type=kind.content_type)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from antiphon.engines.ports import Transcriber, TranscriptionOptions, Vad
 from antiphon.platform.clock import Clock
@@ -116,27 +116,38 @@ class Transcribe:
         if prepared and (prepared.source, prepared.position) != (job.source, job.checkpoint.position):
             self.discard(prepared)
             prepared = None
-        prepared = prepared or self.prepare(job)
         try:
+            lease.check()
+            if "rejected" in job.result:
+                self._put_aside(job)
+            prepared = prepared or self.prepare(job)
             if prepared is None:
                 raise NotFound("The job has no recording.")
             if prepared.error:
                 raise prepared.error
             self._transcribe(job, lease, prepared)
         except MediaError as error:
-            if error.code in REJECTED and job.source:
-                where = f"rejected/{job.user_id}/{job.id}"
-                self._objects.move(
-                    job.source.bucket,
-                    job.source.key,
-                    where,
-                    version=job.source.version,
-                    metadata={"reason": error.code},
-                )
+            if error.code in REJECTED and "rejected" not in job.result:
+                progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+                progress.advance(quiet=True, result={"rejected": {"code": error.code, "detail": error.detail}})
+                self._put_aside(progress.job)
             raise
         finally:
             self._left = None
             self.discard(prepared)
+
+    def _put_aside(self, job: Job) -> NoReturn:
+        """Raises the MediaError that the job remembers: once the object is moved, another attempt could not find it out again."""
+        code, detail = job.result["rejected"]["code"], job.result["rejected"]["detail"]
+        if job.source:
+            self._objects.move(
+                job.source.bucket,
+                job.source.key,
+                f"rejected/{job.user_id}/{job.id}",
+                version=job.source.version,
+                metadata={"reason": code},
+            )
+        raise MediaError(detail, code=code)
 
     def _transcribe(self, job: Job, lease: Lease, prepared: Prepared) -> None:
         recording = prepared.recording

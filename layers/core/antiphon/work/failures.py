@@ -7,10 +7,10 @@ import errno
 from antiphon.platform.errors import AntiphonError, JobError, NotFound
 from antiphon.speech.model import Failure
 
-_FULL = Failure("worker_full", "The worker ran out of space or memory with this recording; it is tried again.")
-_AWS = Failure("storage_unavailable", "The storage did not answer in time; the job is tried again.")
+_FULL = Failure("worker_full", "The worker ran out of space or memory with this job.")
+_AWS = Failure("storage_unavailable", "A service that the job needs did not answer in time.")
 _GONE = Failure("source_missing", "The uploaded file is not there any more; create a new job.")
-_INTERNAL = Failure("internal", "The job failed on our side. Retry it; if it fails again, report its id.")
+_INTERNAL = Failure("internal", "The job failed on our side; if it does so again, report its id.")
 
 
 def verdict(error: Exception) -> tuple[Failure, bool]:

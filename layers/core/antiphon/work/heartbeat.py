@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,21 @@ LONGEST = timedelta(hours=11, minutes=30)
 
 
 class Heartbeat:
-    """Extends the message's visibility and, once a job is attached, its lease. Runs in a thread of its own until it is stopped or ``lost``."""
+    """Extends the message's visibility and, once a job is attached, its lease. Runs in a thread of its own until it is stopped or ``lost``.
+
+    pause: waits between two beats, for so many seconds or until the event is set, and gives whether it is.
+    """
 
     def __init__(
-        self, lane: Lane, message: Message, store: JobStore, *, lease: timedelta, clock: Clock, logger: Logger
+        self,
+        lane: Lane,
+        message: Message,
+        store: JobStore,
+        *,
+        lease: timedelta,
+        clock: Clock,
+        logger: Logger,
+        pause: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self.lost = threading.Event()
         self.too_long = threading.Event()
@@ -35,6 +47,7 @@ class Heartbeat:
         self._lease = lease
         self._clock = clock
         self._logger = logger
+        self._pause = pause
         self._job: Job | None = None
         self._began = self._last = clock()
         self._stop = threading.Event()
@@ -82,5 +95,5 @@ class Heartbeat:
         self._stop.set()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._lease.total_seconds() / BEATS):
+        while not self._pause(self._stop, self._lease.total_seconds() / BEATS):
             self.beat()

@@ -33,7 +33,7 @@ class MemoryLane:
             for _ in range(2):
                 for message, visible, times in self._messages.values():
                     if visible <= self._clock():
-                        received = replace(message, receipt=f"{message.id}/{times + 1}")
+                        received = replace(message, receipt=f"{message.id}/{times + 1}", receives=times + 1)
                         self._messages[message.id] = (received, self._clock() + self._visibility, times + 1)
                         return received
                 self._changed.wait(min(wait, 0.05))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0", "TOKENIZERS_PARALLELISM": "false"}
 """For the engines: nothing is fetched at run time, and nothing is told to their makers."""
+REFUSED = 1
+"""Exit status of a worker whose credentials are not taken any more; the one that is started in its place gets others."""
 UNUSABLE = 2
 """Exit status of a worker that cannot work as it is configured."""
 
@@ -30,7 +32,6 @@ class Settings:
 
     table: str
     region: str
-    uploads_bucket: str
     results_bucket: str
     queues: tuple[tuple[str, str], ...]
     engine: str
@@ -48,7 +49,6 @@ class Settings:
         return cls(
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
-            uploads_bucket=env["UPLOADS_BUCKET"],
             results_bucket=env["RESULTS_BUCKET"],
             queues=(("priority", env[f"{kind}_PRIORITY_QUEUE_URL"]), ("standard", env[f"{kind}_QUEUE_URL"])),
             engine=engine,
@@ -88,6 +88,8 @@ def run(make: Callable[[], Worker], logger: Logger) -> int:
 
     def stop(*_: object) -> None:
         nonlocal stopped
+        if stopped:  # a second signal may interrupt this very function, and the lock below is not re-entrant
+            return
         stopped = True
         if worker:
             worker.stop()
@@ -107,4 +109,4 @@ def run(make: Callable[[], Worker], logger: Logger) -> int:
     logger.info("ready")
     worker.run()
     sys.stdout.flush()
-    return 0
+    return REFUSED if worker.refused else 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from logging import Logger
 
-MINUTES = 120
-"""After which ECS forgets the protection of a worker that hangs. Longer jobs set it again with each chunk."""
+MINUTES = 720
+"""After which ECS forgets the protection by itself: longer than a message can be held, so that no running job outlives it."""
 
 
 class Protection(Protocol):

@@ -25,13 +25,22 @@ _GONE = frozenset(
 )
 
 
+_REFUSED = frozenset(
+    {"InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "AccessDenied"}
+)
+
+
+class Refused(Exception):
+    """These credentials are not taken any more: only a new process can get others."""
+
+
 class MessageLost(Exception):
     """The message is not ours any more: somebody else may have it."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """``id``: the same at each receive; ``receipt``: of this one."""
+    """``id``: the same at each receive; ``receipt``: of this one; ``receives``: how often it was received, this time included."""
 
     id: str
     receipt: str
@@ -39,13 +48,14 @@ class Message:
     kind: Kind
     job_id: str
     request_id: str | None = None
+    receives: int = 1
 
 
 class Lane(Protocol):
     name: str
 
     def receive(self, wait: int) -> Message | None:
-        """At most one message, after at most so many seconds."""
+        """At most one message, after at most so many seconds. Raises Refused."""
 
     def hide(self, message: Message, seconds: int) -> None:
         """Hide it for so long from now; 0 gives it back. Raises MessageLost."""
@@ -63,18 +73,32 @@ class SqsLane:
         self._visibility = visibility
 
     def receive(self, wait: int) -> Message | None:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=1,
-            WaitTimeSeconds=wait,
-            VisibilityTimeout=self._visibility,
-            MessageAttributeNames=["request_id"],
-        )
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=1,
+                WaitTimeSeconds=wait,
+                VisibilityTimeout=self._visibility,
+                MessageAttributeNames=["request_id"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _REFUSED:
+                raise Refused from error
+            raise
         for found in answer.get("Messages", []):
             body = json.loads(found["Body"])
             request = found.get("MessageAttributes", {}).get("request_id", {}).get("StringValue")
             return Message(
-                found["MessageId"], found["ReceiptHandle"], body["user_id"], Kind(body["kind"]), body["job_id"], request
+                id=found["MessageId"],
+                receipt=found["ReceiptHandle"],
+                user_id=body["user_id"],
+                kind=Kind(body["kind"]),
+                job_id=body["job_id"],
+                request_id=request,
+                receives=int(found["Attributes"]["ApproximateReceiveCount"]),
             )
         return None
 
@@ -104,9 +128,9 @@ def sqs_client(region: str) -> SQSClient:
     import boto3
     from botocore.config import Config
 
-    # Longer than any long poll; a request that hangs longer than that is given up and made again.
+    # Longer than any long poll, and so short that a heartbeat whose request hangs makes it again while the lease lasts.
     return boto3.client(
         "sqs",
         region_name=region,
-        config=Config(read_timeout=30, connect_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}),
+        config=Config(read_timeout=8, connect_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}),
     )

@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 3
 """Of one round of a job; what may pass is tried again so often."""
+TRIED = f"It was tried {MAX_FAILURES} times; retry the job later."
 DRAIN = 15.0
 """Seconds that the running chunk has to end after a stop was asked for; then it is dropped."""
+DROP = 4.0
+"""Seconds that handing back a dropped chunk may take before the process ends all the same."""
 SOON = 30.0
 """Seconds before the expected end of a job from which on the next one is fetched."""
 
@@ -72,6 +75,7 @@ class Worker:
         clock: Clock,
         protection: Protection,
         logger: Logger,
+        drain: float = DRAIN,
         exit_now: Callable[[int], Any] = os._exit,
     ) -> None:
         self._store = store
@@ -80,16 +84,30 @@ class Worker:
         self._clock = clock
         self._protection = protection
         self._logger = logger
+        self._drain = drain
         self._exit = exit_now
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._running: tuple[Held, str] | None = None
+        self.refused = False
+        """Whether it stopped because its credentials were not taken any more."""
         self._inbox = Inbox(
-            lanes, heartbeat=self._beat, prepare=self._prepare, discard=work.discard, clock=clock, logger=logger
+            lanes,
+            heartbeat=self._beat,
+            prepare=self._prepare,
+            discard=work.discard,
+            refused=self._on_refused,
+            clock=clock,
+            logger=logger,
         )
 
     def stop(self) -> None:
         """Ends `run` soon; may be called from a signal handler, more than once."""
         self._stopping.set()
+
+    def _on_refused(self) -> None:
+        self.refused = True
+        self.stop()
 
     def run(self) -> None:
         """Until `stop`. Returns with nothing held."""
@@ -101,6 +119,9 @@ class Worker:
             held = self._inbox.take(0.2)
             if held is None:
                 continue
+            if self._stopping.is_set():
+                self._inbox.give_back(held)
+                break
             self._inbox.want(False, busy=True)
             watch = threading.Event()
             watcher = threading.Thread(target=self._look_ahead, args=(watch,), daemon=True, name="look-ahead")
@@ -111,6 +132,7 @@ class Worker:
                 watch.set()
                 watcher.join()
         self._inbox.close()
+        self._ended.set()
         self._logger.info("drained")
 
     def handle(self, held: Held) -> Outcome:
@@ -119,6 +141,7 @@ class Worker:
         try:
             outcome = self._handle(held)
         except Exception:
+            self._work.discard(held.prepared)
             # A defect of ours, or the table does not answer: the message comes again when its visibility ends, at the latest.
             self._logger.exception("message failed", extra={"job_id": message.job_id})
             outcome = Outcome("later", int(self._lease.total_seconds()))
@@ -135,6 +158,9 @@ class Worker:
         return outcome
 
     def _handle(self, held: Held) -> Outcome:
+        if held.heartbeat.lost.is_set():  # while it waited here
+            self._work.discard(held.prepared)
+            return Outcome("dropped")
         owner = secrets.token_hex(8)
         found = self._claim(held.message, owner)
         if isinstance(found, Outcome):
@@ -202,7 +228,8 @@ class Worker:
             ended = not retryable or now_job.failures + 1 >= MAX_FAILURES
             delay = min(5 * 3**now_job.failures, 900)
             if ended:
-                return model.fail(now_job, failure, now, owner=owner)
+                told = replace(failure, detail=f"{failure.detail} {TRIED}") if retryable else failure
+                return model.fail(now_job, told, now, owner=owner)
             return model.hand_back(now_job, owner=owner, now=now, failure=failure)
 
         if not self._settle(job, owner, decide):
@@ -225,36 +252,48 @@ class Worker:
         return Heartbeat(lane, message, self._store, lease=self._lease, clock=self._clock, logger=self._logger)
 
     def _prepare(self, message: Message) -> Any:
-        job = self._store.get(message.user_id, message.kind, message.job_id)
-        return self._work.prepare(job) if job and job.status in (Status.QUEUED, Status.RUNNING) else None
+        """Never raises: what fails here is met again when the job is run."""
+        try:
+            job = self._store.get(message.user_id, message.kind, message.job_id)
+            return self._work.prepare(job) if job and job.status in (Status.QUEUED, Status.RUNNING) else None
+        except Exception as error:  # noqa: BLE001 - whatever the network does, the lane is asked on
+            self._logger.warning("not prepared", extra={"job_id": message.job_id, "error": repr(error)})
+            return None
 
     def _look_ahead(self, done: threading.Event) -> None:
-        """Opens the inbox when the running job is about to end, and gives back what waits too long."""
+        """Opens the inbox when the running job is about to end, and gives back what waits too long, or at once when draining."""
         while not done.wait(0.1):
+            if self._stopping.is_set():
+                self._inbox.shut()
+                return
             remaining = self._work.remaining()
-            self._inbox.want(not self._stopping.is_set() and remaining is not None and remaining < SOON, busy=True)
+            self._inbox.want(remaining is not None and remaining < SOON, busy=True)
             self._inbox.release_old()
 
     def _guard(self) -> None:
         """A chunk that does not end in time is dropped: the job goes back as it was stored, and the process ends."""
         self._stopping.wait()
-        deadline = time.monotonic() + DRAIN
-        while time.monotonic() < deadline:
-            if self._running is None:
-                return
-            time.sleep(0.05)
+        if self._ended.wait(self._drain):
+            return
+        dropping = threading.Thread(target=self._drop, daemon=True, name="drop")
+        dropping.start()
+        dropping.join(DROP)  # when even that hangs, the lease ends by itself
+        self._exit(0)
+
+    def _drop(self) -> None:
         running = self._running
         if running is None:
             return
         held, owner = running
         message = held.message
-        job = self._store.get(message.user_id, message.kind, message.job_id)
-        if job is not None:
-            self._settle(job, owner, lambda now_job, now: model.hand_back(now_job, owner=owner, now=now))
-        held.heartbeat.stop()
         try:
+            job = self._store.get(message.user_id, message.kind, message.job_id)
+            if job is not None:
+                self._settle(job, owner, lambda now_job, now: model.hand_back(now_job, owner=owner, now=now))
+            held.heartbeat.stop()
             held.lane.hide(message, 0)
         except MessageLost:
             self._logger.info("message lost while draining", extra={"job_id": message.job_id})
+        except Exception:
+            self._logger.exception("not handed back; the lease will end", extra={"job_id": message.job_id})
         self._logger.info("drained with a dropped chunk", extra={"job_id": message.job_id})
-        self._exit(0)

@@ -1,0 +1,71 @@
+"""T-11: with IAM enforced nothing was denied in all the tests before this one, and every grant was needed by one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from infra.local.stack import LocalStack
+
+LAST = True
+"""Runs after the tests whose calls it looks at; see conftest.py."""
+
+NOT_SEEN = {
+    "logs:CreateLogStream": "the emulator writes the logs of functions itself",
+    "logs:PutLogEvents": "the emulator writes the logs of functions itself",
+    "dynamodb:DescribeStream": "the emulator reads the stream itself",
+    "dynamodb:GetRecords": "the emulator reads the stream itself",
+    "dynamodb:GetShardIterator": "the emulator reads the stream itself",
+    "dynamodb:ListStreams": "the emulator reads the stream itself",
+    "s3:DeleteObjectVersion": "the emulator asks for s3:DeleteObject where AWS asks for this",
+}
+POLLED = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})
+"""Of functions with a queue: the emulator polls for them itself."""
+RARE = {
+    ("Publisher", "GivenUp"): "only when an event cannot be handed on at all",
+    ("Janitor", "DeadJobs"): "counted where the janitor ran; a run of the suite may be over before its minute",
+    ("Janitor", "LaneState"): "only when a job waited for a quarter of an hour",
+    ("Janitor", "Deliveries"): "only when a delivery became due",
+    ("Janitor", "Table"): "only when something became due",
+    ("Janitor", "Due"): "counted where the janitor ran; a run of the suite may be over before its minute",
+}
+"""Statements whose moment does not come in a run of minutes; unit and integration tests hold what they are for."""
+
+
+def roles(stack: LocalStack) -> dict[str, list[dict[str, Any]]]:
+    """The statements of our roles, by the name that the template gives the role."""
+    iam = stack.client("iam")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            name = role["RoleName"]
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+                document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+                found.setdefault(name, []).extend(document["Statement"])
+    return found
+
+
+def short(role: str) -> str:
+    """``antiphon-Api-30399a80-543-HealthRole-BA98…`` → ``Health``."""
+    return next(part for part in role.split("-") if part.endswith("Role")).removesuffix("Role")
+
+
+def test_nothing_was_denied(decisions: Callable[[], list[dict[str, Any]]]) -> None:
+    seen = decisions()
+    assert len(seen) > 100, "IAM was not asked"
+    assert [d for d in seen if not d["allowed"]] == []
+
+
+def test_every_grant_was_needed(stack: LocalStack, decisions: Callable[[], list[dict[str, Any]]]) -> None:
+    used = {(d["role"], d["action"]) for d in decisions()}
+    unused = [
+        (short(role), statement["Sid"], action)
+        for role, statements in roles(stack).items()
+        for statement in statements
+        for action in statement["Action"]
+        if (role, action) not in used
+        and action not in NOT_SEEN
+        and (short(role), statement["Sid"]) not in RARE
+        and not (action in POLLED and statement["Sid"].startswith("Take") and short(role) in ("Intake", "Delivery"))
+    ]
+    assert unused == []
