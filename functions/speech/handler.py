@@ -15,7 +15,9 @@ from antiphon.platform.problem import CONTENT_TYPE
 @cache
 def _adapter() -> Mangum:
     return Mangum(
-        build(wiring()), lifespan="off", text_mime_types=["text/", "application/json", "application/x-subrip", CONTENT_TYPE]
+        build(wiring()),
+        lifespan="off",
+        text_mime_types=["text/", "application/json", "application/x-subrip", CONTENT_TYPE],
     )
 
 

@@ -7,8 +7,8 @@ import os
 from aws_lambda_powertools import Logger
 
 from antiphon.engines.registry import make_transcriber
+from antiphon.media.decode import decode
 from antiphon.media.model import Limits
-from antiphon.media.recording import opened
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
@@ -34,7 +34,7 @@ def make_worker(logger: Logger) -> Worker:
         store=store,
         objects=S3Objects(s3_client(settings.region), system_clock),
         engine=engine,
-        decode=lambda path, start: opened(path, start, limits),
+        decode=lambda path, start: decode(path, limits, start=start),
         work_dir=own_folder(settings.work_dir),
         clock=system_clock,
         logger=logger,

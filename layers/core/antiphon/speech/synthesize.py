@@ -101,8 +101,12 @@ class Synthesize:
             raise EngineError("There is nothing to say in this text.", code="text_empty")
         warnings = tuple(self._engine.unmet(voice, language))
         progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
-        self._left = float(sum(len(s) for s in sentences[job.checkpoint.count :]))
-        for index in range(job.checkpoint.count, len(sentences)):
+        if job.checkpoint.count and self._objects.head(self._bucket, _part(job, 0)) is None:
+            # Parts are kept for days only, and this job was retried later than that.
+            progress.advance(quiet=True, checkpoint=Checkpoint())
+        done = progress.job.checkpoint.count
+        self._left = float(sum(len(s) for s in sentences[done:]))
+        for index in range(done, len(sentences)):
             started = time.perf_counter()
             spoken = self._engine.speak(sentences[index], voice=voice, speed=speed, language=language)
             took = time.perf_counter() - started

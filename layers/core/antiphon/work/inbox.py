@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 POLL = 1
 """Seconds of one long poll. Short, because a worker that drains must wait for the poll under way: its answer may hold a message."""
+LAST_POLL = POLL + 0.6
+"""Seconds that a worker which ends waits for its last polls."""
 HOLD = timedelta(seconds=60)
 """How long a message may wait here for a job to end before other workers get it."""
 BOUNCES = 1
@@ -127,11 +129,12 @@ class Inbox:
             self.give_back(held)
 
     def close(self) -> None:
-        """`shut`, and returns when no poll is under way."""
+        """`shut`, and waits for the polls under way. One that hangs is left alone: what it still brings comes back when its visibility ends."""
         self.shut()
+        deadline = time.monotonic() + LAST_POLL
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def give_back(self, held: Held) -> None:
         """Another worker may have it now. Never raises: at worst it comes back when its visibility ends."""
