@@ -182,6 +182,8 @@ def ensure_engines() -> None:
     """Bring .venvs/engines (tests only) to what its own installer says; it keeps its own stamp."""
     uv = ensure_installer()
     env = {**installer_env(), "ANTIPHON_UV": str(uv)}
+    # An additional index may hold a part of a release's files only, and would hide the wheel that was built for this platform.
+    env.pop("UV_EXTRA_INDEX_URL", None)
     run = subprocess.run([sys.executable, ROOT / "infra/local/install_engines.py"], cwd=ROOT, env=env, check=False)
     if run.returncode:
         raise SetupError("could not install the engines of the tests; the lines above say why.")
