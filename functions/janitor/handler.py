@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,6 +14,11 @@ logger = Logger(service="janitor", use_rfc3339=True, utc=True)
 def handler(event: dict[str, Any], context: Any) -> None:
     work = wiring()
     jobs = work.jobs.due()
-    ended = sum(work.jobs.dead(dead.user_id, dead.kind, dead.job_id) for dead in work.lanes.dead_jobs())
+    dead: Counter[str] = Counter()
+    for letter in work.lanes.dead_jobs():
+        outcome = work.jobs.dead(letter.user_id, letter.kind, letter.job_id)
+        if outcome == "dispatched":
+            work.lanes.forget(letter)
+        dead[outcome or "left"] += 1
     deliveries = work.deliveries()
-    logger.info("swept", jobs=dict(jobs), jobs_given_up=ended, deliveries=deliveries)
+    logger.info("swept", jobs=dict(jobs), dead_letters=dict(dead), deliveries=deliveries)

@@ -17,6 +17,7 @@ NOT_SEEN = {
     "dynamodb:GetRecords": "the emulator reads the stream itself",
     "dynamodb:GetShardIterator": "the emulator reads the stream itself",
     "dynamodb:ListStreams": "the emulator reads the stream itself",
+    "s3:ListBucket": "with it AWS says 404 of an object that is missing, without it 403; the emulator always says 404",
     "s3:DeleteObjectVersion": "the emulator asks for s3:DeleteObject where AWS asks for this",
 }
 POLLED = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})

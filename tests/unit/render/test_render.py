@@ -1,10 +1,12 @@
-"""Each format, read back by a parser that is not ours."""
+"""Each format, read back by a parser that is not ours (L-07)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -94,6 +96,10 @@ def test_no_text_can_make_an_srt_cue_and_times_run_forward(made: list[IndexedSeg
     said = [s for s in made if one_line(s.text)]
     cues = read_srt(render("srt", transcript(*made)).body)
     assert [cue.index for cue in cues] == list(range(1, len(said) + 1))
+    # The arrow is the one thing that SRT cannot hold: it is shortened. The rest is as it was said.
+    assert all(
+        cue.content.endswith(re.sub("-{2,}>", "->", one_line(one.text))) for cue, one in zip(cues, said, strict=True)
+    )
     starts = [cue.start for cue in cues]
     assert starts == sorted(starts)
     assert all(timedelta(0) <= cue.start < cue.end for cue in cues)
@@ -151,6 +157,34 @@ def test_markdown_shows_the_words_and_nothing_that_they_could_mean(made: list[In
 def test_json_gives_back_every_text_as_it_was(made: list[IndexedSegment]) -> None:
     read = json.loads(render("json", transcript(*made)).body)
     assert [s["text"] for s in read["segments"]] == [s.text for s in made]
+    assert all(0 <= s["start"] <= s["end"] for s in read["segments"])
+
+
+@given(st.lists(st.floats(0, 400_000), min_size=2, max_size=8, unique_by=lambda t: round(t * 1000)).map(sorted))
+def test_times_survive_to_the_millisecond_in_every_format_that_has_them(edges: list[float]) -> None:
+    made = [segment(f"s{i}", start, end, index=i) for i, (start, end) in enumerate(pairwise(edges))]
+    whole = transcript(*made)
+    tsv = csv.DictReader(io.StringIO(render("tsv", whole).body), delimiter="\t", quoting=csv.QUOTE_NONE)
+    labels = [line.split("\t") for line in render("aud", whole).body.splitlines()]
+    srt_cues, vtt_cues = read_srt(render("srt", whole).body), read_vtt(render("vtt", whole).body)
+    read = {
+        "json": [(s["start"], s["end"]) for s in json.loads(render("json", whole).body)["segments"]],
+        "srt": [(cue.start.total_seconds(), cue.end.total_seconds()) for cue in srt_cues],
+        "vtt": [
+            (
+                cue.start_in_seconds + cue.start_time.milliseconds / 1000,
+                cue.end_in_seconds + cue.end_time.milliseconds / 1000,
+            )
+            for cue in vtt_cues
+        ],
+        "tsv": [(int(row["start"]) / 1000, int(row["end"]) / 1000) for row in tsv],
+        "aud": [(float(start), float(end)) for start, end, _ in labels],
+    }
+    for format, times_ in read.items():
+        assert len(times_) == len(made), format
+        for (start, end), one in zip(times_, made, strict=True):
+            assert abs(start - one.start) < 0.000_501, format
+            assert abs(end - one.end) < 0.000_501, format
 
 
 @given(
@@ -169,6 +203,24 @@ def test_lines_keep_to_width_and_count_and_lose_nothing(text: str, width: int, c
     assert " ".join(lines) == " ".join(text.split())
     assert all(len(line) <= width or " " not in line for line in lines)
     assert all(len(cue.text.split("\n")) <= (count or len(lines)) for cue in cues)
+
+
+@given(
+    st.lists(st.text(alphabet="abc", min_size=1, max_size=9), min_size=1, max_size=12),
+    st.integers(10, 40),
+    st.one_of(st.none(), st.integers(1, 3)),
+    st.booleans(),
+)
+def test_a_speakers_name_counts_in_the_width(said: list[str], width: int, count: int | None, highlight: bool) -> None:
+    one = replace(spoken(" ".join(said)), speaker="SPEAKER_00")
+    cues = read_srt(render("srt", transcript(one), RenderOptions(width, count, highlight)).body)
+    shown = [re.sub("</?u>", "", cue.content).split("\n") for cue in cues]
+    assert all(len(lines) <= (count or len(lines)) for lines in shown)
+    for line in (line for lines in shown for line in lines):
+        # Where a cue is one line, the name and the first word share it, whatever its width.
+        assert len(line) <= width or line in {"[SPEAKER_00]:", f"[SPEAKER_00]: {said[0]}" if count == 1 else ""}
+    if not highlight:
+        assert " ".join(line for lines in shown for line in lines) == f"[SPEAKER_00]: {' '.join(said)}"
 
 
 @given(st.lists(st.tuples(times, times), min_size=1, max_size=6))
@@ -202,6 +254,12 @@ def test_a_corrected_text_is_shown_although_the_words_say_otherwise() -> None:
     corrected = segment("recognise speech", heard.start, heard.end, words=heard.words)
     options = RenderOptions(12, 1, highlight_words=True)
     assert [c.content for c in read_srt(render("srt", transcript(corrected), options).body)] == ["recognise", "speech"]
+
+
+def test_words_added_to_the_end_by_a_correction_are_shown() -> None:
+    heard = spoken("nice beach")
+    corrected = segment("nice beach today", heard.start, heard.end, words=heard.words)
+    assert [c.content for c in read_srt(render("srt", transcript(corrected)).body)] == ["nice beach today"]
 
 
 def test_each_word_is_underlined_while_it_is_spoken() -> None:
@@ -260,11 +318,51 @@ def test_json_has_the_documented_shape() -> None:
 @pytest.mark.parametrize("format", sorted(FORMATS))
 def test_an_empty_transcript_is_valid_in_every_format(format: str) -> None:
     rendered = render(format, transcript())
-    assert rendered.filename_extension == format
+    assert rendered.extension == format
     if format == "srt":
         assert read_srt(rendered.body) == []
     if format == "vtt":
         assert read_vtt(rendered.body) == []
+
+
+@pytest.mark.parametrize(
+    ("format", "content_type"),
+    [
+        ("json", "application/json"),
+        ("txt", "text/plain; charset=utf-8"),
+        ("srt", "application/x-subrip; charset=utf-8"),
+        ("vtt", "text/vtt; charset=utf-8"),
+        ("tsv", "text/tab-separated-values; charset=utf-8"),
+        ("aud", "text/plain; charset=utf-8"),
+        ("md", "text/markdown; charset=utf-8"),
+    ],
+)
+def test_each_format_says_what_it_is(format: str, content_type: str) -> None:
+    assert render(format, transcript()).content_type == content_type
+
+
+def test_a_name_too_wide_for_the_first_word_stands_on_a_line_of_its_own() -> None:
+    one = segment("wonderful transcription everywhere", speaker="SPEAKER_00")
+    cues = read_vtt(render("vtt", transcript(one), RenderOptions(20, 2)).body)
+    assert [cue.text for cue in cues] == ["[SPEAKER_00]:\nwonderful", "transcription\neverywhere"]
+
+
+def test_audacity_reads_seconds_with_six_decimals() -> None:
+    body = render("aud", transcript(segment("one\ttwo", 1.2345, 1.9996))).body
+    assert body == "1.234000\t2.000000\tone two\n"
+
+
+def test_json_times_are_never_negative_and_no_end_is_before_its_start() -> None:
+    one = segment("Hi", -0.0004, -1, words=(Word("Hi", 2, 1),))
+    body = render("json", transcript(one)).body
+    read = json.loads(body)["segments"][0]
+    assert "-0.0" not in body
+    assert (read["start"], read["end"]) == (0, 0)
+    assert (read["words"][0]["start"], read["words"][0]["end"]) == (2, 2)
+
+
+def test_a_backslash_in_markdown_is_a_backslash() -> None:
+    assert MarkdownIt("commonmark").render(render("md", transcript(segment("a\\*b*"))).body).endswith("a\\*b*</p>\n")
 
 
 def test_an_unknown_format_is_refused_with_the_list() -> None:

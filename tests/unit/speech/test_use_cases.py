@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.platform.errors import Conflict, NotFound, TooLarge, Unsupported
 from antiphon.speech import model
-from antiphon.speech.model import Checkpoint, Failure, Job, Kind, Status
+from antiphon.speech.model import Checkpoint, Job, Kind, Status
 from antiphon.speech.ports import Chunk
 from antiphon.speech.submit import FileToCome, NewJob
 from antiphon.speech.sweep import SweepJobs
@@ -157,9 +157,20 @@ def test_a_job_given_up_by_its_lane_has_failed(desk: Desk) -> None:
     sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
     claim = model.claim(job, owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
     desk.jobs.apply(claim)
-    assert not sweep.dead(ANNA.user_id, Kind.SPEECH, job.id), "its worker still lives"
+    assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id) is None, "its worker still lives"
     desk.clock.move(seconds=61)
-    assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id)
-    assert now(desk, job).error == Failure("worker_crashed", now(desk, job).error.detail)  # type: ignore[union-attr]
-    assert not sweep.dead(ANNA.user_id, Kind.SPEECH, job.id)
-    assert not sweep.dead(ANNA.user_id, Kind.SPEECH, "job_none")
+    assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id) == "failed"
+    error = now(desk, job).error
+    assert error
+    assert error.code == "worker_crashed"
+    assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id) is None
+    assert sweep.dead(ANNA.user_id, Kind.SPEECH, "job_none") is None
+
+
+def test_a_job_that_was_handed_back_too_often_gets_a_new_message(desk: Desk) -> None:
+    """Drains are no failures: the lane's count of receives knows no difference, the job's row does."""
+    job = desk.submit.speech(ANNA, NewJob(text="Hello."))
+    sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
+    assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id) == "dispatched"
+    assert now(desk, job).status is Status.QUEUED
+    assert [bool(e.dispatch) for e in desk.jobs.events] == [True, True]

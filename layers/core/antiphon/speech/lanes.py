@@ -21,9 +21,13 @@ LOOK = 30
 
 @dataclass(frozen=True)
 class DeadJob:
+    """A job whose message was given up. ``queue``, ``receipt``: where that message is."""
+
     user_id: str
     kind: Kind
     job_id: str
+    queue: str
+    receipt: str
 
 
 class SqsLanes:
@@ -53,4 +57,8 @@ class SqsLanes:
                 for message in answer["Messages"]:
                     seen += 1
                     body = json.loads(message["Body"])
-                    yield DeadJob(body["user_id"], Kind(body["kind"]), body["job_id"])
+                    yield DeadJob(body["user_id"], Kind(body["kind"]), body["job_id"], url, message["ReceiptHandle"])
+
+    def forget(self, dead: DeadJob) -> None:
+        """Delete the dead letter: its job has a new message."""
+        self._sqs.delete_message(QueueUrl=dead.queue, ReceiptHandle=dead.receipt)

@@ -48,13 +48,27 @@ class SweepJobs:
             done["expired" if after.status is Status.EXPIRED else "dispatched" if idle else "postponed"] += 1
         return done
 
-    def dead(self, user_id: str, kind: Kind, job_id: str) -> bool:
-        """Its message was given up by the lane: the job failed, if nobody finished or took it since. Gives whether it was this that ended it."""
-        before = self._jobs.get(user_id, kind, job_id)
-        if before is None or before.terminal:
-            return False
+    def dead(self, user_id: str, kind: Kind, job_id: str) -> str | None:
+        """Its message was given up by the lane. Gives what was done: ``failed``, ``dispatched`` or None for nothing.
+
+        A running job whose lease has ended was held by workers that died of it. One that waits was handed back as often as the lane
+        allows, by drains and deployments: no fault of the job, so it gets a new message.
+        """
+        if self._jobs.get(user_id, kind, job_id) is None:
+            return None
+        done: str | None = None
 
         def decide(job: Job) -> Change | None:
-            return None if job.terminal or job.leased(self._clock()) else model.fail(job, CRASHED, self._clock())
+            nonlocal done
+            now = self._clock()
+            if job.status is Status.QUEUED:
+                done = "dispatched"
+                return model.dispatch_again(job, now)
+            if job.terminal or job.leased(now):
+                done = None
+                return None
+            done = "failed"
+            return model.fail(job, CRASHED, now)
 
-        return change(self._jobs, user_id, kind, job_id, decide).error == CRASHED
+        change(self._jobs, user_id, kind, job_id, decide)
+        return done

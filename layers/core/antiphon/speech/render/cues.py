@@ -40,9 +40,15 @@ def _segment(segment: IndexedSegment, language: str | None, options: RenderOptio
         return
     label = one_line(segment.speaker or "")
     prefix = f"[{label}]: " if label else ""
-    lines = _lines(tokens, options.max_line_width, len(prefix))
-    step = options.max_line_count or len(lines)
-    blocks = [lines[first : first + step] for first in range(0, len(lines), step)]
+    width, count = options.max_line_width, options.max_line_count
+    # A name that leaves no room for the first word has a line to itself; not where a cue is one line, and would say nothing else.
+    alone = bool(label) and width is not None and count != 1 and len(prefix) + len(tokens[0].text) > width
+    if alone:
+        prefix = f"[{label}]:\n"
+    lines = _lines(tokens, width, 0 if alone else len(prefix))
+    step = count or len(lines) + alone
+    first = step - alone
+    blocks = [lines[:first], *(lines[at : at + step] for at in range(first, len(lines), step))]
     for number, block in enumerate(blocks):
         # The outer edges are the segment's own; inside it, those of the words.
         start = segment.start if number == 0 else block[0][0].start

@@ -49,6 +49,8 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class Rendered:
+    """``extension``: of a file that holds ``body``, without a dot."""
+
     body: str
     content_type: str
-    filename_extension: str
+    extension: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from antiphon.speech.render.model import IndexedSegment, RenderOptions, Transcript
 from antiphon.speech.render.text import one_line
-from antiphon.speech.render.timestamps import milliseconds
+from antiphon.speech.render.timestamps import span
 
 
 def tsv(transcript: Transcript, _: RenderOptions) -> str:
@@ -19,11 +19,11 @@ def audacity(transcript: Transcript, _: RenderOptions) -> str:
     for segment, start, end in _rows(transcript):
         label = one_line(segment.speaker or "")
         speaker = f"[[{label}]]" if label else ""
-        lines.append(f"{start / 1000:.3f}\t{end / 1000:.3f}\t{speaker}{one_line(segment.text)}\n")
+        # Six decimals, as Audacity itself exports them.
+        lines.append(f"{start / 1000:.6f}\t{end / 1000:.6f}\t{speaker}{one_line(segment.text)}\n")
     return "".join(lines)
 
 
 def _rows(transcript: Transcript) -> Iterator[tuple[IndexedSegment, int, int]]:
     for segment in transcript.segments:
-        start = milliseconds(segment.start)
-        yield segment, start, max(start, milliseconds(segment.end))
+        yield segment, *span(segment.start, segment.end)

@@ -7,6 +7,12 @@ def milliseconds(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
+def span(start: float, end: float) -> tuple[int, int]:
+    """Seconds in, milliseconds out; never negative, and the end never before the start, whatever the engine said."""
+    first = milliseconds(start)
+    return first, max(first, milliseconds(end))
+
+
 def clock(total: int, *, mark: str = ".", hours: bool = True) -> str:
     """total: milliseconds. ``HH:MM:SS.mmm``; with ``hours`` false, below an hour, ``MM:SS.mmm``."""
     minutes, rest = divmod(total, 60_000)

@@ -5,29 +5,28 @@ from __future__ import annotations
 import json
 
 from antiphon.speech.render.model import RenderOptions, Transcript
+from antiphon.speech.render.timestamps import milliseconds, span
 
 
 def json_text(transcript: Transcript, _: RenderOptions) -> str:
-    """Seconds as numbers, to the millisecond."""
+    """Seconds as numbers, to the millisecond; never negative, no end before its start."""
     shape = {
         "id": transcript.id,
         "text": transcript.text,
         "language": transcript.language,
-        "duration": _rounded(transcript.duration),
+        "duration": None if transcript.duration is None else milliseconds(transcript.duration) / 1000,
         "engine": transcript.engine,
         "segments": [
             {
                 "index": segment.index,
-                "start": _rounded(segment.start),
-                "end": _rounded(segment.end),
+                **_times(segment.start, segment.end),
                 "text": segment.text,
                 "speaker": segment.speaker,
                 "confidence": segment.confidence,
                 "words": [
                     {
                         "word": word.word,
-                        "start": _rounded(word.start),
-                        "end": _rounded(word.end),
+                        **_times(word.start, word.end),
                         "score": word.score,
                         "speaker": word.speaker,
                     }
@@ -40,5 +39,6 @@ def json_text(transcript: Transcript, _: RenderOptions) -> str:
     return json.dumps(shape, ensure_ascii=False, allow_nan=False)
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+def _times(start: float, end: float) -> dict[str, float]:
+    first, last = span(start, end)
+    return {"start": first / 1000, "end": last / 1000}

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from antiphon.identity.admit import Admit
+from antiphon.identity.memory import MemoryUsers
+from antiphon.identity.model import Session, User, UserStatus
+from antiphon.identity.tokens import Issuer, Verifier
+from antiphon.platform.errors import Unauthorized
+from tests.unit.conftest import HeldClock
+
+OURS = {"issuer": "https://here.example", "audience": "antiphon"}
+
+
+class LocalKey:
+    """A P-256 key in this process, as signer and as key set."""
+
+    key_id = "k1"
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def sign(self, message: bytes) -> bytes:
+        r, s = decode_dss_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def public_keys(self) -> dict[str, Any]:
+        return {self.key_id: self._key.public_key()}
+
+    @property
+    def pem(self) -> bytes:
+        kind = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._key.public_key().public_bytes(serialization.Encoding.PEM, kind)
+
+
+def part(data: Any) -> str:
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def key() -> LocalKey:
+    return LocalKey()
+
+
+@pytest.fixture
+def user(clock: HeldClock) -> User:
+    return User("usr_1", "a@example.com", "x", clock())
+
+
+@pytest.fixture
+def verifier(key: LocalKey, clock: HeldClock) -> Verifier:
+    return Verifier(key, **OURS, clock=clock)
+
+
+def token(key: LocalKey, clock: HeldClock, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    now = int(clock().timestamp())
+    head = {"alg": "ES256", "typ": "at+jwt", "kid": "k1", **(header or {})}
+    body = {
+        "iss": OURS["issuer"],
+        "aud": OURS["audience"],
+        "sub": "usr_1",
+        "sid": "ses_1",
+        "jti": "j",
+        "iat": now,
+        "exp": now + 900,
+        **claims,
+    }
+    signed = f"{part(head)}.{part({k: v for k, v in body.items() if v is not None})}"
+    return f"{signed}.{part(key.sign(signed.encode()))}"
+
+
+def test_a_token_of_ours_is_taken_until_it_ends(
+    key: LocalKey, verifier: Verifier, user: User, clock: HeldClock
+) -> None:
+    made = Issuer(key, **OURS, clock=clock).access_token(user, "ses_1")
+    assert verifier.verify(made).user_id == "usr_1"
+    clock.move(seconds=899)
+    assert verifier.verify(made).session_id == "ses_1"
+    clock.move(seconds=1)
+    with pytest.raises(Unauthorized):
+        verifier.verify(made)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "https://elsewhere.example"},
+        {"aud": "another"},
+        {"exp": 1},
+        {"iat": 32503680000},
+        {"nbf": 32503680000},
+        {"sid": None},
+        {"sub": None},
+        {"jti": None},
+        {"exp": None},
+        {"sub": 7},
+        {"header": {"typ": "JWT"}},
+        {"header": {"typ": "rt+jwt"}},
+        {"header": {"kid": "k2"}},
+        {"header": {"alg": "none"}},
+        {"header": {"alg": "RS256"}},
+    ],
+    ids=str,
+)
+def test_any_other_token_is_refused(
+    key: LocalKey, verifier: Verifier, clock: HeldClock, change: dict[str, Any]
+) -> None:
+    """A-15, A-16, A-17"""
+    assert verifier.verify(token(key, clock))
+    with pytest.raises(Unauthorized):
+        verifier.verify(token(key, clock, **change))
+
+
+def test_a_token_signed_with_our_public_key_as_a_secret_is_refused(
+    key: LocalKey, verifier: Verifier, clock: HeldClock
+) -> None:
+    """A-15"""
+    whole = token(key, clock, header={"alg": "HS256"}).rsplit(".", 1)[0]
+    forged = part(hmac.new(key.pem, whole.encode(), hashlib.sha256).digest())
+    with pytest.raises(Unauthorized):
+        verifier.verify(f"{whole}.{forged}")
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "é.é.é", "." * 100, "x" * 9000])
+def test_garbage_is_refused(verifier: Verifier, text: str) -> None:
+    """A-19"""
+    with pytest.raises(Unauthorized):
+        verifier.verify(text)
+
+
+def test_a_changed_token_is_refused(key: LocalKey, verifier: Verifier, clock: HeldClock) -> None:
+    head, _, signature = token(key, clock).split(".")
+    body = json.dumps({"sub": "usr_2"}).encode()
+    with pytest.raises(Unauthorized):
+        verifier.verify(f"{head}.{part(body)}.{signature}")
+
+
+@pytest.fixture
+def admit(verifier: Verifier, clock: HeldClock, user: User) -> Callable[..., Admit]:
+    def make(*, session: bool = True, status: UserStatus = UserStatus.ACTIVE, days: float = 30) -> Admit:
+        users = MemoryUsers()
+        users.create(User(user.id, user.email, "x", user.created_at, tier="premium", status=status))
+        if session:
+            now = clock()
+            users.start_session(Session("ses_1", user.id, "h", now, now.replace(day=now.day) + _days(days)))
+        return Admit(verifier=verifier, users=users, clock=clock)
+
+    return make
+
+
+def _days(number: float) -> Any:
+    from datetime import timedelta
+
+    return timedelta(days=number)
+
+
+def test_a_request_is_admitted_as_its_user(key: LocalKey, clock: HeldClock, admit: Callable[..., Admit]) -> None:
+    found = admit()(f"Bearer {token(key, clock)}")
+    assert (found.user_id, found.session_id, found.tier, found.scopes) == ("usr_1", "ses_1", "premium", "")
+
+
+@pytest.mark.parametrize("state", [{"session": False}, {"status": UserStatus.SUSPENDED}, {"days": -1}], ids=str)
+def test_an_ended_session_or_a_suspended_user_is_refused(
+    key: LocalKey, clock: HeldClock, admit: Callable[..., Admit], state: dict[str, Any]
+) -> None:
+    with pytest.raises(Unauthorized):
+        admit(**state)(f"Bearer {token(key, clock)}")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic abc", "Bearer ap_live_x"])
+def test_other_credentials_are_refused(admit: Callable[..., Admit], header: str) -> None:
+    with pytest.raises(Unauthorized):
+        admit()(header)
