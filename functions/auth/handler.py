@@ -10,9 +10,8 @@ from wiring import wiring
 
 from antiphon.identity.kms import jwks
 from antiphon.identity.model import email_key, normal_email
-from antiphon.platform.errors import AntiphonError
 from antiphon.platform.idempotency import Answer
-from antiphon.platform.rest import answer, body_of, make_resolver
+from antiphon.platform.rest import answer, body_of, make_resolver, raw_body
 
 app: APIGatewayRestResolver = make_resolver()
 
@@ -23,7 +22,8 @@ def _device() -> str | None:
 
 @app.post("/v1/auth/register")
 def register() -> Response[Any]:
-    new = body_of(app.current_event.decoded_body, REGISTER, OPTIONAL_REGISTER)
+    raw = raw_body(app)
+    new = body_of(raw, REGISTER, OPTIONAL_REGISTER)
     wanted = {
         "email": new["email"],
         "password": new["password"],
@@ -35,15 +35,18 @@ def register() -> Response[Any]:
         return signed_in(201, wiring().sign_in.register(**wanted))
     # Nobody is signed in yet: the address is whose key it is. Tokens are never stored, so a repeat gets new ones for the same user.
     idempotency = wiring().idempotency
-    body = (app.current_event.decoded_body or "").encode()
     record = idempotency.begin(
-        user=email_key(normal_email(new["email"])), method="POST", path="/v1/auth/register", key=key, body=body
+        user=email_key(normal_email(new["email"])),
+        method="POST",
+        path="/v1/auth/register",
+        key=key,
+        body=wiring().sign_in.fingerprint((raw or "").encode("utf-8", "surrogatepass"), key),
     )
     if record.answer:
         return signed_in(201, wiring().sign_in.again(record.answer.body, _device()))
     try:
         found = wiring().sign_in.register(**wanted, seed=record.seed)
-    except AntiphonError:
+    except Exception:
         idempotency.release(record)
         raise
     idempotency.finish(record, Answer(201, (), found.user.id))
@@ -52,7 +55,7 @@ def register() -> Response[Any]:
 
 @app.post("/v1/auth/login")
 def login() -> Response[Any]:
-    known = body_of(app.current_event.decoded_body, LOGIN, {})
+    known = body_of(raw_body(app), LOGIN, {})
     return signed_in(200, wiring().sign_in.login(email=known["email"], password=known["password"], device=_device()))
 
 

@@ -35,10 +35,10 @@ def ready() -> Response[Any]:
     wait(asked.values(), timeout=PATIENCE)
     pool.shutdown(wait=False, cancel_futures=True)
     down = [name for name, reply in asked.items() if not reply.done() or reply.exception()]
-    for name in down:
-        logger().warning(
-            "not reachable", part=name, error=repr(asked[name].exception()) if asked[name].done() else "no answer"
-        )
+    if down:
+        app.context["noted"]["down"] = {
+            name: repr(asked[name].exception()) if asked[name].done() else "no answer" for name in down
+        }
     body = {
         "status": "unavailable" if down else "ok",
         "components": {name: "down" if name in down else "ok" for name in parts},

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import PutError, TransactWriteError
 
 from antiphon.identity.model import Session, User, UserStatus, email_key
 from antiphon.identity.ports import EmailTaken
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.table import Row, Table
 
+_CHANGED = "ConditionalCheckFailedException"
 _LOST_RACE = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
 
@@ -48,24 +50,11 @@ class DynamoUsers:
         self._sessions = table.bind(SessionRow)
 
     def create(self, user: User) -> None:
-        row = self._users(
-            f"user#{user.id}",
-            "profile",
-            row="user",
-            email=user.email,
-            password_hash=user.password_hash,
-            created_at=rfc3339(user.created_at),
-            display_name=user.display_name,
-            tier=user.tier,
-            role=user.role,
-            status=user.status.value,
-            preferences=dict(user.preferences),
-        )
         email = self._emails(f"email#{email_key(user.email)}", "user", row="email", user_id=user.id)
         try:
             with self._table.transaction() as transaction:
                 transaction.save(email, condition=self._emails.pk.does_not_exist())
-                transaction.save(row, condition=self._users.pk.does_not_exist())
+                transaction.save(self._row(user), condition=self._users.pk.does_not_exist())
         except TransactWriteError as error:
             if not _LOST_RACE.intersection(r.code for r in error.cancellation_reasons if r):
                 raise
@@ -92,6 +81,27 @@ class DynamoUsers:
     def by_email(self, email: str) -> User | None:
         owner = self._owner(email)
         return self.get(owner) if owner else None
+
+    def replace_password_hash(self, user: User, password_hash: str) -> None:
+        rows, was = self._users, self._row(user)
+        unchanged = (
+            (rows.password_hash == was.password_hash)
+            & (rows.email == was.email)
+            & (rows.tier == was.tier)
+            & (rows.role == was.role)
+            & (rows.status == was.status)
+            & (rows.preferences == was.preferences)
+            & (
+                rows.display_name.does_not_exist()
+                if was.display_name is None
+                else rows.display_name == was.display_name
+            )
+        )
+        try:
+            self._row(replace(user, password_hash=password_hash)).save(condition=unchanged)
+        except PutError as error:
+            if error.cause_response_code != _CHANGED:
+                raise
 
     def start_session(self, session: Session) -> None:
         self._sessions(
@@ -126,6 +136,21 @@ class DynamoUsers:
     def defaults_of(self, user_id: str) -> Mapping[str, Any]:
         user = self.get(user_id)
         return user.preferences.get("defaults", {}) if user else {}
+
+    def _row(self, user: User) -> UserRow:
+        return self._users(
+            f"user#{user.id}",
+            "profile",
+            row="user",
+            email=user.email,
+            password_hash=user.password_hash,
+            created_at=rfc3339(user.created_at),
+            display_name=user.display_name,
+            tier=user.tier,
+            role=user.role,
+            status=user.status.value,
+            preferences=dict(user.preferences),
+        )
 
     def _owner(self, email: str) -> str | None:
         try:

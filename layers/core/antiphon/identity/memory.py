@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from antiphon.identity.model import Session, User, UserStatus
@@ -27,6 +28,11 @@ class MemoryUsers:
 
     def by_email(self, email: str) -> User | None:
         return next((u for u in self._users.values() if u.email == email), None)
+
+    def replace_password_hash(self, user: User, password_hash: str) -> None:
+        with self._lock:
+            if self._users.get(user.id) == user:
+                self._users[user.id] = replace(user, password_hash=password_hash)
 
     def start_session(self, session: Session) -> None:
         self._sessions[session.user_id, session.id] = session

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from functools import cache
 from importlib import resources
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024
 """Longer ones are refused before anything is computed: hashing must not be a way to keep us busy."""
-_DUMMY = "a password that nobody has"
+_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$ClwXRxwh0MppHMxHe6ScBw$rZ4WQqFfj3t7wljPNNWHKCqYZHxHHFWmcHeoJkOc6s8"
+"""Checked where there is no such user. Ready-made: hashing one first would make the first unknown address twice as slow."""
 
 
 def _normal(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
+
+
+def _folded(text: str) -> str:
+    return _normal(text).casefold()
 
 
 @cache
@@ -40,7 +46,7 @@ def check(password: str, *, email: str, min_length: int, field: str = "password"
         wrong = "It holds characters that cannot be written as UTF-8."
     elif len(_normal(password)) < min_length:
         wrong = f"Use at least {min_length} characters; a few words in a row are fine."
-    elif _normal(password).casefold() in _common() | {"antiphon", email, email.partition("@")[0]}:
+    elif _folded(password) in _common() | {"antiphon", _folded(email), _folded(email.partition("@")[0])}:
         wrong = "This one is among the first that anybody would try; choose another."
     if wrong:
         raise Invalid("The password cannot be used.", code="weak_password", fields=(Field(field, wrong),))
@@ -51,7 +57,6 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = _hasher()
-        self._dummy = ""
 
     def hash(self, password: str) -> str:
         return self._hasher.hash(_normal(password))
@@ -60,17 +65,27 @@ class Passwords:
         """known: None where there is no such user; it costs the same time."""
         from argon2.exceptions import VerificationError
 
-        if known is None and not self._dummy:
-            self._dummy = self.hash(_DUMMY)
-        if len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-            password = ""
+        fits = len(password.encode("utf-8", "surrogatepass")) <= MAX_BYTES
+        tried = _normal(password).encode("utf-8", "surrogatepass") if fits else b""
         try:
-            return (
-                self._hasher.verify(known or self._dummy, _normal(password).encode("utf-8", "surrogatepass"))
-                and known is not None
-            )
+            return self._hasher.verify(known or _NOBODY, tried) and known is not None and fits
         except VerificationError:
             return False
+
+    def is_outdated(self, known: str) -> bool:
+        """Made with other parameters than today's: to be made anew while the password is at hand."""
+        return self._hasher.check_needs_rehash(known)
+
+    def fingerprint(self, body: bytes, salt: bytes) -> bytes:
+        """32 bytes, the same for the same two, for a request that holds a password.
+
+        As slow to guess as the kept password: a plain hash of the body beside it would make all the work above worth nothing.
+        """
+        from argon2.low_level import Type, hash_secret_raw
+
+        fixed = hashlib.sha256(salt).digest()[:16]
+        known = self._hasher
+        return hash_secret_raw(body, fixed, known.time_cost, known.memory_cost, known.parallelism, 32, Type.ID)
 
 
 @cache

@@ -22,6 +22,9 @@ class UserStore(Protocol):
     def by_email(self, email: str) -> User | None:
         """email: as `normal_email` gives it."""
 
+    def replace_password_hash(self, user: User, password_hash: str) -> None:
+        """user: as it was read. Does nothing where anything of it has changed since."""
+
     def start_session(self, session: Session) -> None: ...
 
     def session(self, user_id: str, session_id: str) -> Session | None:

@@ -50,6 +50,10 @@ class SignIn:
             ) from taken
         return self._signed_in(user, device)
 
+    def fingerprint(self, body: bytes, key: str) -> bytes:
+        """What tells a repeat of a registration from another one with the same Idempotency-Key."""
+        return self._hasher.fingerprint(body, key.encode("utf-8", "surrogatepass"))
+
     def again(self, user_id: str, device: str | None) -> SignedIn:
         """New tokens for a registration that is repeated with its Idempotency-Key: the first ones were never stored."""
         user = self._users.get(user_id)
@@ -66,6 +70,8 @@ class SignIn:
             or user.status is not UserStatus.ACTIVE
         ):
             raise Unauthorized("The address or the password is wrong.", code="wrong_credentials")
+        if self._hasher.is_outdated(user.password_hash):
+            self._users.replace_password_hash(user, self._hasher.hash(password))
         return self._signed_in(user, device)
 
     def _signed_in(self, user: User, device: str | None) -> SignedIn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -38,16 +39,17 @@ def make_resolver() -> APIGatewayRestResolver:
 
 
 def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: Any, logger: Logger) -> dict[str, Any]:
-    """The answer of the function to API Gateway's event."""
+    """The answer of the function to API Gateway's event, and one line of log, with what a route has put into ``app.context["noted"]``."""
     started = time.perf_counter()
     request_id = request_id_of(event.get("headers") or {})
-    app.append_context(request_id=request_id)
+    noted: dict[str, Any] = {}
+    app.append_context(request_id=request_id, noted=noted)
     logger.append_keys(request_id=request_id)
+    failure: Exception | None = None
     try:
         found = app.resolve(event, context)
-    except Exception:
-        logger.exception("request failed")
-        error = internal()
+    except Exception as defect:  # noqa: BLE001 - the one line of log below holds it
+        failure, error = defect, internal()
         found = {
             "statusCode": error.status,
             "body": json.dumps(problem(error, request_id)),
@@ -57,16 +59,20 @@ def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: Any, log
     sent = found.setdefault("multiValueHeaders", {})
     sent["X-Request-Id"] = [request_id]
     sent.setdefault("Cache-Control", ["no-store"])
-    logger.info(
+    log = logger.error if failure else logger.info
+    log(
         "request",
+        exc_info=failure,
         method=event.get("httpMethod"),
         route=event.get("resource"),
         status=found["statusCode"],
         ms=round((time.perf_counter() - started) * 1000, 1),
+        **noted,
     )
     return found
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Check = Callable[[Any], str | None]
 """Gives what to do about a value, or None when it is fine."""
 
@@ -75,9 +81,19 @@ def text(least: int, most: int) -> Check:
     def check(value: Any) -> str | None:
         if not isinstance(value, str):
             return "Send a text."
+        if _SURROGATE.search(value):
+            return "Send characters that can be written as UTF-8."
         return None if least <= len(value) <= most else f"Send {least} to {most} characters."
 
     return check
+
+
+def raw_body(app: APIGatewayRestResolver) -> str | None:
+    """The body as text. Raises Invalid where it is none."""
+    try:
+        return app.current_event.decoded_body
+    except ValueError as error:
+        raise Invalid("The body must be a JSON object.", fields=(Field("", "Send JSON in UTF-8."),)) from error
 
 
 def body_of(raw: str | None, required: Mapping[str, Check], optional: Mapping[str, Check]) -> dict[str, Any]:
@@ -94,7 +110,9 @@ def body_of(raw: str | None, required: Mapping[str, Check], optional: Mapping[st
         raise Invalid("The body must be a JSON object.", fields=(Field("", "Send an object in braces."),))
     wrong = [Field(name, "Is missing.") for name in required if found.get(name) is None]
     wrong += [
-        Field(name[:100], "Is not known here.") for name in found if name not in required and name not in optional
+        Field(_SURROGATE.sub("?", name[:100]), "Is not known here.")
+        for name in found
+        if name not in required and name not in optional
     ]
     for name, check in {**required, **optional}.items():
         if found.get(name) is not None and (detail := check(found[name])):

@@ -1,0 +1,140 @@
+"""T-03: what `test_user_store.py` leaves: renewed hashes, lost answers, races of whole registrations, and what the rows give away."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from argon2 import PasswordHasher
+
+from antiphon.identity.dynamo import DynamoUsers
+from antiphon.identity.memory import MemoryUsers
+from antiphon.identity.model import User, UserStatus
+from antiphon.identity.passwords import Passwords
+from antiphon.identity.sign_in import SignIn
+from antiphon.identity.tokens import refresh_hash
+from antiphon.platform.errors import Conflict
+from antiphon.platform.table import Table
+from tests.contract.conftest import REGION
+from tests.faults import Faults
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+GOOD = "correct horse battery"
+Users = MemoryUsers | DynamoUsers
+
+
+class Tokens:
+    def access_token(self, user: User, session_id: str) -> str:
+        return f"{user.id}/{session_id}"
+
+
+class Quick(Passwords):
+    """The least that Argon2id can do: these tests are about rows."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def users(request: pytest.FixtureRequest) -> Users:
+    return MemoryUsers() if request.param == "memory" else DynamoUsers(request.getfixturevalue("table"))
+
+
+def sign_in(users: Users) -> SignIn:
+    return SignIn(users=users, hasher=Quick(), issuer=Tokens(), clock=lambda: NOW, min_length=12)  # type: ignore[arg-type]
+
+
+def person(**changes: Any) -> User:
+    return replace(
+        User("usr_1", "anna@example.com", "old", NOW, preferences={"theme": "dark", "defaults": {}}), **changes
+    )
+
+
+@pytest.mark.parametrize("name", [None, "Anna"])
+def test_a_hash_is_replaced_and_nothing_else(users: Users, name: str | None) -> None:
+    """A-02"""
+    users.create(person(display_name=name))
+    users.replace_password_hash(person(display_name=name), "new")
+    assert users.get("usr_1") == person(display_name=name, password_hash="new")
+    assert users.by_email("anna@example.com") == users.get("usr_1")
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"password_hash": "reset"},
+        {"tier": "premium"},
+        {"role": "admin"},
+        {"status": UserStatus.SUSPENDED},
+        {"preferences": {"theme": "light"}},
+        {"display_name": "Anna"},
+    ],
+    ids=str,
+)
+def test_a_user_that_has_changed_since_is_left_alone(users: Users, meanwhile: dict[str, Any]) -> None:
+    """A-02: renewing a hash must never undo a suspension, a new password or anything else."""
+    users.create(person(**meanwhile))
+    users.replace_password_hash(person(), "new")
+    assert users.get("usr_1") == person(**meanwhile)
+
+
+def test_a_user_that_is_gone_does_not_come_back(users: Users) -> None:
+    users.replace_password_hash(person(), "new")
+    assert users.get("usr_1") is None
+
+
+def test_of_twenty_parallel_registrations_one_user_comes_out(users: Users) -> None:
+    """A-09, A-10: whole registrations, in as many spellings."""
+    spellings = [" Anna@Example.com", "ANNA@example.COM ", "anna@EXAMPLE.com", "anna@example.com"]
+    desk = sign_in(users)
+
+    def register(number: int) -> str:
+        try:
+            return desk.register(email=spellings[number % 4], password=GOOD, display_name=None, device=None).user.id
+        except Conflict as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(20) as pool:
+        told = list(pool.map(register, range(20)))
+    assert told.count("email_taken") == 19
+    found = users.by_email("anna@example.com")
+    assert found is not None
+    assert found.id in told
+
+
+def test_a_registration_whose_answer_was_lost_at_any_call_is_one_user_that_can_log_in(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Q-10"""
+    faults, desk, struck = Faults(monkeypatch), sign_in(DynamoUsers(table)), []
+    for at in range(1, 10):
+        faults.arm(at, "answer lost")
+        with faults.watched():
+            made = desk.register(email=f"a{at}@example.com", password=GOOD, display_name=None, device=None)
+        assert desk.login(email=f"a{at}@example.com", password=GOOD, device=None).user.id == made.user.id
+        if not faults.struck:
+            break
+        struck.append(faults.struck)
+    assert "TransactWriteItems" in struck
+    assert "PutItem" in struck
+
+
+def test_no_key_of_a_row_holds_an_address_and_no_row_a_token_or_a_password(table: Table) -> None:
+    """A-22, A-01"""
+    made = sign_in(DynamoUsers(table)).register(
+        email="anna@example.com", password=GOOD, display_name=None, device="phone"
+    )
+    rows = boto3.client("dynamodb", region_name=REGION).scan(TableName=table.name)["Items"]
+    assert sorted(row["row"]["S"] for row in rows) == ["email", "session", "user"]
+    for row in rows:
+        assert "anna" not in row["pk"]["S"] + row["sk"]["S"]
+        for secret in (made.refresh_token, made.refresh_token.removeprefix("rt_"), made.access_token, GOOD):
+            assert secret not in json.dumps(row)
+    (session,) = [row for row in rows if row["row"]["S"] == "session"]
+    assert session["refresh_hash"]["S"] == refresh_hash(made.refresh_token)
+    assert len(made.refresh_token.removeprefix("rt_")) * 6 >= 128, "bits"
