@@ -52,7 +52,7 @@ def _torch(path: str) -> Suite:
 
 
 SUITES = (
-    _plain("unit"),
+    Suite("unit", ("tests/unit", "-n", "2")),
     _plain("contract"),
     _plain("infra"),
     _plain("integration"),

@@ -140,3 +140,22 @@ def claims_a_day() -> bytes:
         + struct.pack("<I", min(size, 0xFFFFFFFF))
         + data
     )
+
+
+def three_hours_flac() -> bytes:
+    """Three hours of a quiet room with a sentence at the beginning of each."""
+    rate = 22_050
+    speech = np.frombuffer(spoken_wav(1)[44:], np.int16)
+    minute = np.random.default_rng(0).normal(0, 3, rate * 60).astype(np.int16)
+    spoken = minute.copy()
+    spoken[rate : rate + len(speech)] = speech
+    file = io.BytesIO()
+    with av.open(file, "w", format="flac") as out:
+        stream = out.add_stream("flac", rate=rate, layout="mono")
+        for place in range(180):
+            block = spoken if place % 60 == 0 else minute
+            frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = rate, place * len(block)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return file.getvalue()

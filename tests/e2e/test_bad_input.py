@@ -64,6 +64,14 @@ def test_what_can_be_read_is_transcribed(person: Person, name: str) -> None:
     assert (status, code) == ("succeeded", None)
 
 
+def test_three_hours_are_transcribed_to_the_end(person: Person) -> None:
+    done = person.ended(person.transcribe(samples.three_hours_flac(), "long.flac", "audio/flac"), 170)
+    assert done["status"] == "succeeded", done
+    assert done["duration"] == pytest.approx(3 * 3600, abs=1)
+    starts = [s["start"] for s in person.segments(done)]
+    assert any(start > 2 * 3600 for start in starts)
+
+
 def test_an_object_put_twice_is_one_job_done_once(person: Person, stack: LocalStack, receiver: Receiver) -> None:
     """Q-03"""
     person.post("/v1/webhooks", {"url": receiver.url, "events": ["transcription.succeeded"]})
