@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+from typing import Any
+
 import pytest
+from aws_lambda_powertools import Logger
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
 
 from antiphon.platform.errors import Conflict, Invalid
 from antiphon.platform.idempotency import KEEP, WORKING, Answer, Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.table import Table
+from antiphon.platform.web import make_app, seed_of
 from tests.faults import Faults
 from tests.unit.conftest import HeldClock
 
@@ -79,6 +88,81 @@ def test_a_claim_whose_answer_was_lost_is_won(desk: Idempotency, monkeypatch: py
         with faults.watched():
             assert begin(desk, key=f"k{at}").answer is None
         assert faults.struck
+
+
+def test_of_many_at_once_one_is_worked_on(desk: Idempotency) -> None:
+    def claimed(_: int) -> bool:
+        try:
+            return begin(desk).answer is None
+        except Conflict:
+            return False
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(claimed, range(16))) == 1
+
+
+def test_a_late_failure_does_not_free_what_another_took_up(desk: Idempotency, clock: HeldClock) -> None:
+    first = begin(desk)
+    clock.move(seconds=WORKING.total_seconds() + 1)
+    begin(desk)
+    desk.release(first)
+    with pytest.raises(Conflict) as refused:
+        begin(desk)
+    assert refused.value.code == "idempotency_in_progress"
+
+
+@pytest.fixture
+def app(desk: Idempotency, made: list[str | None]) -> FastAPI:
+    web = make_app("Test", logger=Logger(service="test", stream=StringIO()), idempotency=desk, version="1")
+
+    @web.post("/v1/things", status_code=201)
+    def create(request: Request, response: Response, fail: bool = False) -> dict[str, int]:
+        made.append(seed_of(request))
+        if fail and len(made) == 1:
+            raise ZeroDivisionError
+        response.headers["Location"] = f"/v1/things/{len(made)}"
+        return {"number": len(made)}
+
+    return web
+
+
+@pytest.fixture
+def made() -> list[str | None]:
+    """The seeds with which the route ran."""
+    return []
+
+
+def post(app: FastAPI, path: str = "/v1/things", query: dict[str, str] | None = None, body: str = "") -> dict[str, Any]:
+    event = {
+        "resource": path,
+        "path": path,
+        "httpMethod": "POST",
+        "headers": {"Idempotency-Key": "k"},
+        "multiValueHeaders": {"Idempotency-Key": ["k"]},
+        "queryStringParameters": query,
+        "requestContext": {"authorizer": {"user_id": "usr_1"}, "identity": {"sourceIp": "192.0.2.1"}},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    return Mangum(app, lifespan="off", text_mime_types=["application/"])(event, None)  # type: ignore[arg-type]
+
+
+def test_a_repeated_post_runs_once_and_answers_alike(app: FastAPI, made: list[str | None]) -> None:
+    first, second = post(app), post(app)
+    assert (first["statusCode"], first["body"]) == (second["statusCode"], second["body"]) == (201, '{"number":1}')
+    assert first["headers"]["location"] == second["headers"]["location"] == "/v1/things/1"
+    assert ("idempotent-replayed" in first["headers"], second["headers"]["idempotent-replayed"]) == (False, "true")
+    assert first["headers"]["x-request-id"] != second["headers"]["x-request-id"]
+    assert len(made) == 1
+    mismatch = post(app, body="other")
+    assert (mismatch["statusCode"], json.loads(mismatch["body"])["code"]) == (409, "idempotency_mismatch")
+
+
+def test_a_post_that_failed_on_our_side_runs_again_with_the_same_seed(app: FastAPI, made: list[str | None]) -> None:
+    assert post(app, query={"fail": "true"})["statusCode"] == 500
+    assert post(app, query={"fail": "true"})["statusCode"] == 201
+    assert made[0] is not None
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb"])
