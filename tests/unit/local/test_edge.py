@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from infra.local.edge import MAX_BODY_BYTES, application, forwarded
 
 API = "http://127.0.0.1:4566/_aws/execute-api/abc/live"
+
+
+T = TypeVar("T")
 
 
 class Streamed(httpx.AsyncByteStream):
@@ -40,7 +44,16 @@ def ask(
         async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
             return await client.request(method, path, **options)  # type: ignore[arg-type]
 
-    return asyncio.run(run())
+    return in_a_loop(run())
+
+
+def in_a_loop(work: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` would take the thread's own loop away from the adapters of other tests and leave it unclosed."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
 
 
 def unreachable(request: httpx.Request) -> httpx.Response:
@@ -135,7 +148,7 @@ def test_a_path_that_climbs_never_leaves_the_api(path: str) -> None:
         await application(API, None, httpx.MockTransport(unreachable))(scope, receive, send)
         return sent
 
-    assert asyncio.run(run())[0]["status"] == 404
+    assert in_a_loop(run())[0]["status"] == 404
 
 
 def test_every_answer_carries_the_security_headers_once() -> None:
