@@ -8,26 +8,42 @@ from functools import cache
 
 from aws_lambda_powertools import Logger
 
-from antiphon.identity.dynamo import DynamoUsers
+from antiphon.identity.account import Account
+from antiphon.identity.api_keys import ApiKeys
+from antiphon.identity.dynamo import DynamoKeys, DynamoUsers
 from antiphon.identity.kms import KmsKeys, KmsSigner
+from antiphon.identity.mail_sqs import SqsMails
 from antiphon.identity.passwords import Passwords
-from antiphon.identity.sign_in import SignIn
+from antiphon.identity.refresh import Refresh
+from antiphon.identity.reset import Reset
+from antiphon.identity.sign_in import Desk, SignIn
+from antiphon.identity.tiers import allowance_of
 from antiphon.identity.tokens import Issuer
+from antiphon.platform.access import SCOPES
+from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
+from antiphon.platform.gate import Gate
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
+from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 
 
 @dataclass(frozen=True)
 class Settings:
+    """``auth_requests``: POSTs to the open routes that one network may make a minute."""
+
     table: str
     region: str
+    uploads_bucket: str
+    mails_queue: str
     signing_key: str
+    retiring_key: str
     issuer: str
     audience: str
     password_min_length: int
+    auth_requests: int
     log_level: str
 
     @classmethod
@@ -36,9 +52,13 @@ class Settings:
         return cls(
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
+            uploads_bucket=env["UPLOADS_BUCKET"],
+            mails_queue=env["MAILS_QUEUE_URL"],
             signing_key=env["SIGNING_KEY_ID"],
+            retiring_key=env.get("OTHER_SIGNING_KEY_ID", ""),
             issuer=env["ISSUER"],
             audience=env["AUDIENCE"],
+            auth_requests=int(env["AUTH_REQUESTS_PER_MINUTE"]),
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
             log_level=env.get("LOG_LEVEL", "INFO"),
         )
@@ -48,21 +68,31 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         import boto3
 
+        self.settings = settings
         self.logger: Logger = make_logger("auth", settings.log_level)
+        clock, min_length = system_clock, settings.password_min_length
         table = Table(settings.table, settings.region)
+        users, hasher, audit = DynamoUsers(table), Passwords(), DynamoAuditLog(table)
         kms = boto3.client("kms", region_name=settings.region)
-        issuer = Issuer(
-            KmsSigner(kms, settings.signing_key), issuer=settings.issuer, audience=settings.audience, clock=system_clock
+        signer = KmsSigner(kms, settings.signing_key)
+        issuer = Issuer(signer, issuer=settings.issuer, audience=settings.audience, clock=clock)
+        desk = Desk(sessions=users, issuer=issuer, clock=clock)
+        self.keys = KmsKeys(kms, *filter(None, (settings.signing_key, settings.retiring_key)))
+        self.sign_in = SignIn(users=users, hasher=hasher, desk=desk, audit=audit, clock=clock, min_length=min_length)
+        self.refresh = Refresh(users=users, sessions=users, issuer=issuer, clock=clock)
+        self.account = Account(users=users, sessions=users, hasher=hasher, clock=clock, min_length=min_length)
+        mails = SqsMails(boto3.client("sqs", region_name=settings.region), settings.mails_queue)
+        self.reset = Reset(users=users, mails=mails, hasher=hasher, clock=clock, min_length=min_length)
+        self.api_keys = ApiKeys(keys=DynamoKeys(table), clock=clock, scopes=SCOPES)
+        self.gate = Gate(
+            limiter=DynamoLimiter(table),
+            audit=audit,
+            clock=clock,
+            allowance_of=allowance_of,
+            public_posts=settings.auth_requests,
         )
-        self.keys = KmsKeys(kms, settings.signing_key)
-        self.sign_in = SignIn(
-            users=DynamoUsers(table),
-            hasher=Passwords(),
-            issuer=issuer,
-            clock=system_clock,
-            min_length=settings.password_min_length,
-        )
-        self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
+        self.audit = audit
+        self.idempotency = Idempotency(DynamoIdempotencyStore(table), clock)
 
 
 @cache

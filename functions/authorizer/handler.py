@@ -22,6 +22,7 @@ def policy(found: Admitted, method_arn: str) -> dict[str, Any]:
         "role": found.role,
         "scopes": found.scopes,
         "session_id": found.session_id,
+        "key_id": found.key_id,
     }
     return {
         "principalId": found.user_id,

@@ -8,7 +8,7 @@ from functools import cache
 from aws_lambda_powertools import Logger
 
 from antiphon.identity.admit import Admit
-from antiphon.identity.dynamo import DynamoUsers
+from antiphon.identity.dynamo import DynamoKeys, DynamoUsers
 from antiphon.identity.kms import KmsKeys
 from antiphon.identity.tokens import Verifier
 from antiphon.platform.clock import system_clock
@@ -27,6 +27,9 @@ def admit() -> Admit:
 
     env = os.environ
     region = env["AWS_REGION"]
-    keys = KmsKeys(boto3.client("kms", region_name=region), env["SIGNING_KEY_ID"])
+    signing = filter(None, (env["SIGNING_KEY_ID"], env.get("OTHER_SIGNING_KEY_ID", "")))
+    keys = KmsKeys(boto3.client("kms", region_name=region), *signing)
     verifier = Verifier(keys, issuer=env["ISSUER"], audience=env["AUDIENCE"], clock=system_clock)
-    return Admit(verifier=verifier, users=DynamoUsers(Table(env["TABLE_NAME"], region)), clock=system_clock)
+    table = Table(env["TABLE_NAME"], region)
+    users = DynamoUsers(table)
+    return Admit(verifier=verifier, users=users, sessions=users, keys=DynamoKeys(table), clock=system_clock)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
@@ -20,6 +21,7 @@ class Settings:
     table: str
     region: str
     deliveries_queue: str
+    mails_queue: str
     lanes: Mapping[tuple[str, str], str]
 
     @classmethod
@@ -29,6 +31,7 @@ class Settings:
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
+            mails_queue=env["MAILS_QUEUE_URL"],
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
@@ -48,4 +51,5 @@ def publisher() -> Publisher:
         endpoints=DynamoEndpointStore(Table(settings.table, settings.region)),
         lanes=SqsLanes(sqs, settings.lanes),
         queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
+        mails=SqsMails(sqs, settings.mails_queue),
     )

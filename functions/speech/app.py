@@ -12,7 +12,9 @@ from antiphon.platform.web import make_app
 
 
 def build(wiring: Wiring) -> FastAPI:
-    app = make_app("Antiphon speech", logger=wiring.logger, idempotency=wiring.idempotency, version="1")
+    app = make_app(
+        "Antiphon speech", logger=wiring.logger, idempotency=wiring.idempotency, gate=wiring.gate, version="1"
+    )
     for router in (upload_routes(wiring), transcription_routes(wiring), speech_routes(wiring)):
         app.include_router(router, prefix="/v1")
     return app

@@ -9,10 +9,14 @@ from functools import cache
 from aws_lambda_powertools import Logger
 
 from antiphon.engines.voices import catalogue
+from antiphon.identity.tiers import allowance_of
 from antiphon.media.items_dynamo import DynamoMediaStore
+from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
+from antiphon.platform.gate import Gate
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
+from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
@@ -59,6 +63,9 @@ class Wiring:
         table = Table(settings.table, settings.region)
         self.jobs: JobStore = DynamoJobStore(table)
         self.objects: Objects = S3Objects(s3_client(settings.region), self.clock)
+        self.gate = Gate(
+            limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=self.clock, allowance_of=allowance_of
+        )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
         self.submit = Submit(
             jobs=self.jobs,

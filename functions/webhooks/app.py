@@ -10,6 +10,8 @@ from antiphon.platform.web import make_app
 
 
 def build(wiring: Wiring) -> FastAPI:
-    app = make_app("Antiphon webhooks", logger=wiring.logger, idempotency=wiring.idempotency, version="1")
+    app = make_app(
+        "Antiphon webhooks", logger=wiring.logger, idempotency=wiring.idempotency, gate=wiring.gate, version="1"
+    )
     app.include_router(webhook_routes(wiring), prefix="/v1")
     return app

@@ -8,9 +8,13 @@ from functools import cache
 
 from aws_lambda_powertools import Logger
 
+from antiphon.identity.tiers import allowance_of
+from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
+from antiphon.platform.gate import Gate
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
+from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore
@@ -49,6 +53,9 @@ class Wiring:
 
         table = Table(settings.table, settings.region)
         self.logger: Logger = make_logger("webhooks", settings.log_level)
+        self.gate = Gate(
+            limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=system_clock, allowance_of=allowance_of
+        )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
         self.endpoints = Endpoints(
             endpoints=DynamoEndpointStore(table),

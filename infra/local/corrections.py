@@ -116,6 +116,21 @@ def import_gateway_responses() -> None:
     apigateway_v1._import_rest_api = import_with_responses
 
 
+def name_the_sender_of_mail() -> None:
+    """Let IAM decide on SendEmail by the identity that sends, as SES does; ministack asks for rights to `*`."""
+    from ministack.core import iam_actions
+
+    known = iam_actions._ses_v2_resource_arn
+
+    def resource_arn(method: str, path: str, body: bytes, region: str, account: str) -> str:
+        if path.rstrip("/").endswith("/outbound-emails") and method == "POST":
+            sender = json.loads(body).get("FromEmailAddress", "")
+            return f"arn:aws:ses:{region}:{account}:identity/{sender}"
+        return known(method, path, body, region, account)
+
+    iam_actions._ses_v2_resource_arn = resource_arn
+
+
 def log_decisions(path: Path) -> None:
     """Write each decision of the emulator's IAM on behalf of a role as one line of JSON: what tests ask which grants were used, and which lacked.
 

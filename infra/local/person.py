@@ -75,7 +75,7 @@ class Person:
             if wanted(found):
                 return found
             assert time.monotonic() < deadline, f"still {found}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def ended(self, job: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
         return self.until(job, lambda found: found["status"] in ENDED, seconds)

@@ -8,6 +8,7 @@ Starts the emulator, deploys the template, starts the workers and the edge, and 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -36,6 +37,9 @@ LAPTOP = {
     "Synthesizer": "espeak",
     "AllowLocalCallbacks": "true",
     "TlsOnly": "false",
+    "AuthorizerTtl": "0",
+    "AuthRequestsPerMinute": "6000",
+    "MailFrom": "antiphon@localhost.localdomain",
     "TrustedByWorkers": f"arn:aws:iam::{ACCOUNT}:root",
     "WebOrigin": "<url>",
 }
@@ -110,6 +114,12 @@ class LocalStack:
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of the local AWS with the root key."""
         return self.session.client(service, endpoint_url=self.endpoint, **options)
+
+    def mails(self, to: str | None = None) -> list[dict[str, Any]]:
+        """What was mailed (to this address), oldest first, as the emulator keeps it."""
+        with urllib.request.urlopen(f"{self.endpoint}/_ministack/ses/messages", timeout=5) as answer:
+            found = json.load(answer)["messages"].get(ACCOUNT, [])
+        return [mail for mail in found if to is None or to in mail["To"]]
 
     def __enter__(self) -> LocalStack:
         try:
@@ -204,6 +214,8 @@ class LocalStack:
             self.session, account.endpoint, self._template, "antiphon", parameters, packager, say=self._say
         )
         self.outputs = deployment.outputs
+        if sender := deployment.parameters.get("MailFrom"):
+            self.client("ses").verify_email_identity(EmailAddress=sender)
         config = self.home.write_profiles(account, {worker.name: self.outputs[worker.role] for worker in self._workers})
         settings = {snake(key): value for key, value in {**deployment.parameters, **self.outputs}.items()}
         for worker in self._workers:

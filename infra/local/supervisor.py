@@ -39,6 +39,17 @@ def announce(stack: LocalStack, laptop: Mapping[str, str]) -> None:
     say(f"  Logs:     {stack.home.logs}\n\nCtrl-C stops it.\n")
 
 
+def show_mails(stack: LocalStack, shown: int) -> int:
+    """Prints the mails after the first ``shown``; gives how many there are. They leave this machine by no other way."""
+    try:
+        mails = stack.mails()
+    except OSError:  # the emulator starts again; what it has is printed then
+        return shown
+    for mail in mails[shown:]:
+        say(f"\nMail to {', '.join(mail['To'])}: {mail['Subject']}\n\n{mail['BodyText']}\n")
+    return len(mails)
+
+
 def port_from(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise LocalError(f"ANTIPHON_PORT is {text!r}: set it to a number from 1 to 65535.")
@@ -68,7 +79,9 @@ def main(
         with LocalStack(home, port, laptop, template, workers, build=build, say=say) as stack:
             started.set()
             announce(stack, laptop)
-            stopped.wait()
+            shown = len(stack.mails())
+            while not stopped.wait(1):
+                shown = show_mails(stack, shown)
             say("Stopping …")
     except KeyboardInterrupt:
         return 130

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 import yaml
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 from antiphon.platform.table import Table
 
@@ -46,6 +49,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    # DynamoDB does one request on an item after the other; moto checks a condition in one step and writes in the next.
+    one_by_one, call = threading.RLock(), DynamoHandler.call_action
+
+    def call_action(handler: DynamoHandler) -> Any:
+        with one_by_one:
+            return call(handler)
+
+    monkeypatch.setattr(DynamoHandler, "call_action", call_action)
     with mock_aws():
         yield
 

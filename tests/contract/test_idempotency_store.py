@@ -19,6 +19,7 @@ from antiphon.platform.table import Table
 from antiphon.platform.web import make_app, seed_of
 from tests.faults import Faults
 from tests.unit.conftest import HeldClock
+from tests.unit.platform.gates import make_gate
 
 ANSWER = Answer(201, (("location", "/v1/x"),), '{"id": 1}')
 
@@ -113,7 +114,9 @@ def test_a_late_failure_does_not_free_what_another_took_up(desk: Idempotency, cl
 
 @pytest.fixture
 def app(desk: Idempotency, made: list[str | None]) -> FastAPI:
-    web = make_app("Test", logger=Logger(service="test", stream=StringIO()), idempotency=desk, version="1")
+    web = make_app(
+        "Test", logger=Logger(service="test", stream=StringIO()), idempotency=desk, gate=make_gate(), version="1"
+    )
 
     @web.post("/v1/things", status_code=201)
     def create(request: Request, response: Response, fail: bool = False) -> dict[str, int]:

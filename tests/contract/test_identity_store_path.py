@@ -62,6 +62,8 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "ISSUER": OURS["issuer"],
         "AUDIENCE": OURS["audience"],
         "PASSWORD_MIN_LENGTH": "12",
+        "AUTH_REQUESTS_PER_MINUTE": "1000",
+        "UPLOADS_BUCKET": "uploads",
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -124,12 +126,15 @@ def asked(header: str | None) -> dict[str, Any]:
         "type": "REQUEST",
         "methodArn": ARN,
         "resource": "/v1/x",
+        "requestContext": {"identity": {"sourceIp": "192.0.2.1"}},
         "headers": {"AUTHORIZATION": header} if header else None,
     }
 
 
 def rows() -> list[dict[str, Any]]:
-    return boto3.client("dynamodb", region_name=REGION).scan(TableName="antiphon")["Items"]
+    """All of the table but what is counted for the limits."""
+    found = boto3.client("dynamodb", region_name=REGION).scan(TableName="antiphon")["Items"]
+    return [row for row in found if row["row"]["S"] != "limit"]
 
 
 def users() -> set[str]:
@@ -171,7 +176,7 @@ def test_both_tokens_let_their_user_in_with_all_that_functions_need(auth: Functi
     ]
     context = dict(found["context"])
     assert context.pop("session_id").startswith("ses_")
-    assert context == {"user_id": body["user"]["id"], "tier": "free", "role": "user", "scopes": ""}
+    assert context == {"user_id": body["user"]["id"], "tier": "free", "role": "user", "scopes": "", "key_id": ""}
 
 
 @pytest.mark.parametrize(
@@ -237,6 +242,7 @@ def test_wrong_logins_look_alike(auth: Function) -> None:
     ):
         status, body, headers = auth("POST", "/v1/auth/login", {"email": email, "password": password})
         assert body.pop("request_id") == headers.pop("X-Request-Id")
+        assert headers.pop("RateLimit")
         found.append((status, body, headers))
     assert found[0][0] == 401
     assert found[0][1]["code"] == "wrong_credentials"
@@ -429,7 +435,7 @@ def test_lost_answers_while_signing_in_are_not_seen(auth: Function, monkeypatch:
         if not faults.struck:
             break
         struck.append(faults.struck)
-    assert struck == ["GetItem", "GetItem", "PutItem", "Sign"]
+    assert struck == ["UpdateItem", "GetItem", "GetItem", "PutItem", "Sign", "TransactWriteItems"]
 
 
 def test_sessions_of_a_user_are_found_with_the_user(auth: Function) -> None:

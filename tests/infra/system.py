@@ -125,6 +125,10 @@ class System:
                 return self._resolve(stack, then if self._holds(stack, condition) else otherwise)
             case {"Fn::Equals": [left, right]}:
                 return self._resolve(stack, left) == self._resolve(stack, right)
+            case {"Condition": str(name)} if len(value) == 1:
+                return self._holds(stack, name)
+            case {"Fn::Or": list(alternatives)}:
+                return any(self._resolve(stack, each) for each in alternatives)
             case {"Fn::Not": [inner]}:
                 return not self._resolve(stack, inner)
             case dict():

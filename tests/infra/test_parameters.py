@@ -51,7 +51,7 @@ def refusals(system: System) -> list[str]:
             case {"Fn::Not": [inner]}:
                 return not holds(inner)
             case {"Fn::Contains": [values, wanted]}:
-                return value(wanted) in values
+                return str(value(wanted)) in map(str, values)
         raise AssertionError(condition)
 
     def value(item: Any) -> Any:
@@ -66,7 +66,11 @@ def test_production_takes_its_own_settings(production: System) -> None:
     assert refusals(production) == []
 
 
-@pytest.mark.parametrize("name", sorted(set(LAPTOP)))
+STRICTER = {"AuthorizerTtl"}
+"""Settings of a laptop that production may have too."""
+
+
+@pytest.mark.parametrize("name", sorted(set(LAPTOP) - STRICTER))
 def test_production_refuses_each_setting_of_a_laptop(name: str, production: System) -> None:
     laptop = LAPTOP[name].replace("<url>", "http://127.0.0.1")
     assert len(refusals(System({**production.parameters, name: laptop}))) == 1

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
@@ -68,7 +69,9 @@ class Run:
         )  # fmt: skip
         event_row(rows.outbox, self.event).save()
         clock: Callable[[], datetime] = lambda: self.now  # noqa: E731
-        self.publisher = Publisher(self.endpoints, SqsLanes(sqs, {("speech", "standard"): urls["speech"]}), self.queue)
+        self.publisher = Publisher(
+            self.endpoints, SqsLanes(sqs, {("speech", "standard"): urls["speech"]}), self.queue, MemoryMails()
+        )
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, rows.events, self.queue, self.wire, clock, lambda: 0.5
         )

@@ -36,7 +36,7 @@ def let_in(authorizer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]
         seen.append(header)
         if header != "Bearer good":
             raise Unauthorized
-        return Admitted("usr_1", "ses_1", "premium", "user")
+        return Admitted("usr_1", "premium", "user", session_id="ses_1")
 
     monkeypatch.setattr(authorizer, "admit", lambda: admit)
     return seen
@@ -63,7 +63,14 @@ def test_a_good_token_opens_the_stage_and_names_its_user(
                 }
             ],
         },
-        "context": {"user_id": "usr_1", "tier": "premium", "role": "user", "scopes": "", "session_id": "ses_1"},
+        "context": {
+            "user_id": "usr_1",
+            "tier": "premium",
+            "role": "user",
+            "scopes": "",
+            "session_id": "ses_1",
+            "key_id": "",
+        },
     }
 
 

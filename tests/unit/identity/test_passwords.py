@@ -11,14 +11,11 @@ import pytest
 from argon2 import PasswordHasher
 
 from antiphon.identity import passwords
-from antiphon.identity.memory import MemoryUsers
 from antiphon.identity.model import User
 from antiphon.identity.passwords import Passwords
-from antiphon.identity.sign_in import SignIn
 from antiphon.platform.errors import Invalid, Unauthorized
-from tests.unit.conftest import HeldClock
+from tests.unit.identity.conftest import GOOD, House
 
-GOOD = "correct horse battery"
 WEAKER = PasswordHasher(time_cost=1, memory_cost=7168, parallelism=1)
 
 
@@ -33,11 +30,6 @@ class Counted:
         if name in ("hash", "verify"):
             self.asked.append(name)
         return getattr(self._real, name)
-
-
-class Tokens:
-    def access_token(self, user: User, session_id: str) -> str:
-        return f"{user.id}/{session_id}"
 
 
 def common() -> list[str]:
@@ -111,26 +103,24 @@ def test_a_password_beyond_the_limit_is_never_right() -> None:
         assert not Passwords().verify("x" * 2000, kept)
 
 
-def test_an_older_hash_is_renewed_at_the_next_login_and_only_then(clock: HeldClock) -> None:
+def test_an_older_hash_is_renewed_at_the_next_login_and_only_then(house: House) -> None:
     """A-02"""
-    users, hasher = MemoryUsers(), Passwords()
-    desk = SignIn(users=users, hasher=hasher, issuer=Tokens(), clock=clock, min_length=12)  # type: ignore[arg-type]
-    users.create(User("usr_1", "anna@example.com", WEAKER.hash(GOOD), clock()))
+    house.users.create(User("usr_01ARZ3NDEKTSV4RRFFQ69G5FAV", "anna@example.com", WEAKER.hash(GOOD), house.clock()))
 
     def kept() -> str:
-        found = users.get("usr_1")
+        found = house.users.get("usr_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         assert found is not None
         return found.password_hash
 
     old = kept()
     with pytest.raises(Unauthorized):
-        desk.login(email="anna@example.com", password="wrong", device=None)
+        house.login(password="wrong")
     assert kept() == old
-    desk.login(email="anna@example.com", password=GOOD, device=None)
+    house.login()
     renewed = kept()
-    assert hasher.is_outdated(old)
-    assert not hasher.is_outdated(renewed)
-    desk.login(email="anna@example.com", password=GOOD, device=None)
+    assert house.hasher.is_outdated(old)
+    assert not house.hasher.is_outdated(renewed)
+    house.login()
     assert kept() == renewed
 
 

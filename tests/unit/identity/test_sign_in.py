@@ -3,69 +3,48 @@ from __future__ import annotations
 import pytest
 
 from antiphon.identity import passwords
-from antiphon.identity.memory import MemoryUsers
-from antiphon.identity.model import User, normal_email
-from antiphon.identity.passwords import Passwords
-from antiphon.identity.sign_in import SignIn
+from antiphon.identity.model import normal_email
 from antiphon.platform.errors import Conflict, Invalid, Unauthorized
-from tests.unit.conftest import HeldClock
-
-GOOD = "correct horse battery"
+from tests.unit.identity.conftest import GOOD, HERE, House
 
 
-class Tokens:
-    """An issuer whose tokens can be read."""
-
-    def access_token(self, user: User, session_id: str) -> str:
-        return f"{user.id}/{session_id}"
-
-
-@pytest.fixture
-def desk(clock: HeldClock) -> SignIn:
-    return SignIn(users=MemoryUsers(), hasher=Passwords(), issuer=Tokens(), clock=clock, min_length=12)  # type: ignore[arg-type]
-
-
-def register(desk: SignIn, email: str = "anna@example.com", password: str = GOOD, seed: str | None = None) -> str:
-    return desk.register(email=email, password=password, display_name="Anna", device="test", seed=seed).user.id
-
-
-def test_who_registered_can_log_in_with_any_spelling_of_the_address(desk: SignIn) -> None:
+def test_who_registered_can_log_in_with_any_spelling_of_the_address(house: House) -> None:
     """A-10"""
-    anna = register(desk)
-    found = desk.login(email=" ANNA@Example.com ", password=GOOD, device=None)
+    anna = house.register().user.id
+    found = house.login(" ANNA@Example.com ", GOOD)
     assert found.user.id == anna
     assert found.refresh_token.startswith("rt_")
     assert len(found.refresh_token) > 40
 
 
-def test_an_address_has_one_user(desk: SignIn) -> None:
-    register(desk)
+def test_an_address_has_one_user(house: House) -> None:
+    house.register()
     with pytest.raises(Conflict) as refused:
-        register(desk, "Anna@example.COM")
+        house.register("Anna@example.COM")
     assert refused.value.code == "email_taken"
 
 
-def test_a_repeated_registration_is_the_same_user(desk: SignIn) -> None:
+def test_a_repeated_registration_is_the_same_user(house: House) -> None:
     seed = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-    assert register(desk, seed=seed) == register(desk, seed=seed) == f"usr_{seed}"
-    assert desk.again(f"usr_{seed}", None).user.email == "anna@example.com"
+    assert house.register(seed=seed).user.id == house.register(seed=seed).user.id == f"usr_{seed}"
+    assert house.sign_in.again(f"usr_{seed}", HERE).user.email == "anna@example.com"
 
 
 @pytest.mark.parametrize(("email", "password"), [("anna@example.com", "wrong"), ("nobody@example.com", GOOD)])
-def test_unknown_and_wrong_are_told_alike(desk: SignIn, email: str, password: str) -> None:
+def test_unknown_and_wrong_are_told_alike(house: House, email: str, password: str) -> None:
     """A-08"""
-    register(desk)
+    house.register()
     with pytest.raises(Unauthorized) as refused:
-        desk.login(email=email, password=password, device=None)
+        house.login(email, password)
     assert refused.value.code == "wrong_credentials"
 
 
-def test_every_character_of_a_password_counts(desk: SignIn) -> None:
+def test_every_character_of_a_password_counts(house: House) -> None:
     """A-03: not cut, not trimmed, and the same however it is composed."""
-    register(desk, password="e\u0301" + "x" * 80 + "1 ")
-    assert desk.login(email="anna@example.com", password="\u00e9" + "x" * 80 + "1 ", device=None)
+    house.register(password="e\u0301" + "x" * 80 + "1 ")
+    assert house.login("anna@example.com", "\u00e9" + "x" * 80 + "1 ")
     with pytest.raises(Unauthorized):
-        desk.login(email="anna@example.com", password="\u00e9" + "x" * 80 + "2 ", device=None)
+        house.login("anna@example.com", "\u00e9" + "x" * 80 + "2 ")
 
 
 @pytest.mark.parametrize(

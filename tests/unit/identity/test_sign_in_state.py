@@ -6,36 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from antiphon.identity.memory import MemoryUsers
-from antiphon.identity.model import User, UserStatus
-from antiphon.identity.passwords import Passwords, check
-from antiphon.identity.sign_in import MAX_DEVICE, SignedIn, SignIn
-from antiphon.identity.tokens import refresh_hash
+from antiphon.identity import refresh_tokens
+from antiphon.identity.model import UserStatus
+from antiphon.identity.passwords import check
+from antiphon.identity.sign_in import MAX_DEVICE, Device
 from antiphon.platform.errors import Invalid, Unauthorized
 from tests.unit.conftest import HeldClock
-
-GOOD = "correct horse battery"
-
-
-class Tokens:
-    """An issuer whose tokens can be read."""
-
-    def access_token(self, user: User, session_id: str) -> str:
-        return f"{user.id}/{session_id}"
-
-
-@pytest.fixture
-def users() -> MemoryUsers:
-    return MemoryUsers()
-
-
-@pytest.fixture
-def desk(users: MemoryUsers, clock: HeldClock) -> SignIn:
-    return SignIn(users=users, hasher=Passwords(), issuer=Tokens(), clock=clock, min_length=12)  # type: ignore[arg-type]
-
-
-def register(desk: SignIn, device: str | None = None) -> SignedIn:
-    return desk.register(email="anna@example.com", password=GOOD, display_name=None, device=device)
+from tests.unit.identity.conftest import GOOD, HERE, House
 
 
 def test_length_counts_code_points_after_they_were_composed() -> None:
@@ -45,31 +22,29 @@ def test_length_counts_code_points_after_they_were_composed() -> None:
     check("🙂" * 12, email="a@b.c", min_length=12)
 
 
-def test_a_suspended_user_is_told_the_same_as_a_stranger(desk: SignIn, users: MemoryUsers) -> None:
+def test_a_suspended_user_is_told_the_same_as_a_stranger(house: House) -> None:
     """A-08"""
-    anna = register(desk).user
-    users._users[anna.id] = replace(anna, status=UserStatus.SUSPENDED)
+    anna = house.register().user
+    house.users._users[anna.id] = replace(anna, status=UserStatus.SUSPENDED)
     with pytest.raises(Unauthorized) as refused:
-        desk.login(email="anna@example.com", password=GOOD, device=None)
+        house.login()
     assert refused.value.code == "wrong_credentials"
     with pytest.raises(Unauthorized):
-        desk.again(anna.id, None)
+        house.sign_in.again(anna.id, HERE)
 
 
-def test_a_repeat_for_a_user_who_is_gone_is_refused(desk: SignIn) -> None:
+def test_a_repeat_for_a_user_who_is_gone_is_refused(house: House) -> None:
     with pytest.raises(Unauthorized):
-        desk.again("usr_nobody", None)
+        house.sign_in.again("usr_nobody", HERE)
 
 
-def test_each_sign_in_has_a_session_of_its_own_that_keeps_no_token(
-    desk: SignIn, users: MemoryUsers, clock: HeldClock
-) -> None:
+def test_each_sign_in_has_a_session_of_its_own_that_keeps_no_token(house: House, clock: HeldClock) -> None:
     """A-21, A-22"""
-    first = register(desk, device="d" * 500)
-    second = desk.again(first.user.id, None)
-    kept = [users.session(*signed.access_token.split("/")) for signed in (first, second)]
+    first = house.register(device=Device("d" * 500))
+    second = house.sign_in.again(first.user.id, HERE)
+    kept = [house.session(signed) for signed in (first, second)]
     assert [session.refresh_hash for session in kept if session] == [
-        refresh_hash(signed.refresh_token) for signed in (first, second)
+        token.hash for signed in (first, second) if (token := refresh_tokens.parse(signed.refresh_token))
     ]
     assert first.refresh_token != second.refresh_token
     assert kept[0] is not None
@@ -77,8 +52,8 @@ def test_each_sign_in_has_a_session_of_its_own_that_keeps_no_token(
     assert kept[0].device == "d" * MAX_DEVICE
 
 
-def test_a_refused_registration_leaves_nobody_behind(desk: SignIn, users: MemoryUsers) -> None:
+def test_a_refused_registration_leaves_nobody_behind(house: House) -> None:
     for email, password in (("anna@example.com", "short"), ("no address", GOOD)):
         with pytest.raises(Invalid):
-            desk.register(email=email, password=password, display_name=None, device=None)
-    assert users.by_email("anna@example.com") is None
+            house.register(email, password)
+    assert house.users.by_email("anna@example.com") is None

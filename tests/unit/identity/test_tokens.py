@@ -5,6 +5,7 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from antiphon.identity.admit import Admit
-from antiphon.identity.memory import MemoryUsers
+from antiphon.identity.memory import MemoryKeys, MemoryUsers
 from antiphon.identity.model import Session, User, UserStatus
 from antiphon.identity.tokens import Issuer, Verifier
 from antiphon.platform.errors import Unauthorized
@@ -148,13 +149,17 @@ def test_a_changed_token_is_refused(key: LocalKey, verifier: Verifier, clock: He
 
 @pytest.fixture
 def admit(verifier: Verifier, clock: HeldClock, user: User) -> Callable[..., Admit]:
-    def make(*, session: bool = True, status: UserStatus = UserStatus.ACTIVE, days: float = 30) -> Admit:
-        users = MemoryUsers()
-        users.create(User(user.id, user.email, "x", user.created_at, tier="premium", status=status))
+    def make(
+        *, session: bool = True, status: UserStatus = UserStatus.ACTIVE, days: float = 30, ended: bool = False
+    ) -> Admit:
+        users, now = MemoryUsers(), clock()
+        users.create(User(user.id, user.email, "x", user.created_at, tier="premium"))
         if session:
-            now = clock()
-            users.start_session(Session("ses_1", user.id, "h", now, now.replace(day=now.day) + _days(days)))
-        return Admit(verifier=verifier, users=users, clock=clock)
+            users.start_session(Session("ses_1", user.id, "f", "h", now, now + _days(days), now))
+        if ended:
+            users.end_sessions(user.id)
+        users._users[user.id] = replace(users._users[user.id], status=status)
+        return Admit(verifier=verifier, users=users, sessions=users, keys=MemoryKeys(users), clock=clock)
 
     return make
 
@@ -170,7 +175,9 @@ def test_a_request_is_admitted_as_its_user(key: LocalKey, clock: HeldClock, admi
     assert (found.user_id, found.session_id, found.tier, found.scopes) == ("usr_1", "ses_1", "premium", "")
 
 
-@pytest.mark.parametrize("state", [{"session": False}, {"status": UserStatus.SUSPENDED}, {"days": -1}], ids=str)
+@pytest.mark.parametrize(
+    "state", [{"session": False}, {"status": UserStatus.SUSPENDED}, {"days": -1}, {"ended": True}], ids=str
+)
 def test_an_ended_session_or_a_suspended_user_is_refused(
     key: LocalKey, clock: HeldClock, admit: Callable[..., Admit], state: dict[str, Any]
 ) -> None:

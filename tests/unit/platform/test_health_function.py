@@ -12,6 +12,8 @@ import pytest
 
 from tests.integration.webhooks.functions import loaded
 
+KNOWN = ("/v1/health", "/v1/health/live", "/v1/health/ready")
+
 
 class Lines:
     """A logger whose lines can be read."""
@@ -40,7 +42,8 @@ def health(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
 
 
 def get(health: ModuleType, path: str, method: str = "GET") -> tuple[int, dict[str, Any], dict[str, Any]]:
-    event = {"httpMethod": method, "path": path, "resource": path, "headers": {}, "multiValueHeaders": {}}
+    resource = path if method == "GET" and path in KNOWN else "/{proxy+}"
+    event = {"httpMethod": method, "path": path, "resource": resource, "headers": {}, "multiValueHeaders": {}}
     event |= {"queryStringParameters": None, "requestContext": {"stage": "live"}, "body": None}
     found = health.handler(event, None)
     return found["statusCode"], json.loads(found["body"]), found["multiValueHeaders"]

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from antiphon.platform.rest import answer, body_of, make_resolver, raw_body, text
+from antiphon.platform.fields import record, text
+from antiphon.platform.rest import answer, body_of, make_resolver, raw_body
+from tests.unit.platform.gates import open_gate
 
 
 class Lines:
@@ -38,7 +40,7 @@ def app() -> APIGatewayRestResolver:
 
     @made.post("/v1/names")
     def names() -> dict[str, Any]:
-        return body_of(raw_body(made), {"name": text(2, 5)}, {})
+        return body_of(raw_body(made), record({"name": text(2, 5)}))
 
     @made.get("/v1/broken")
     def broken() -> None:
@@ -57,7 +59,7 @@ def send(
 ) -> dict[str, Any]:
     event = {"httpMethod": method, "path": path, "resource": path, "headers": {}, "multiValueHeaders": {}}
     event |= {"queryStringParameters": None, "requestContext": {"stage": "live"}}
-    found = answer(app, event | {"body": body, "isBase64Encoded": packed}, None, lines)  # type: ignore[arg-type]
+    found = answer(app, event | {"body": body, "isBase64Encoded": packed}, None, lines, open_gate())  # type: ignore[arg-type]
     json.dumps(found, ensure_ascii=False).encode()  # as Lambda sends it
     return found
 
@@ -108,7 +110,7 @@ def test_bytes_that_are_no_utf_8_are_refused(app: APIGatewayRestResolver, lines:
         ('{"name": "ab", "x\ud800": 1}', "x?"),
         ('{"name": Infinity}', ""),
         ("\ufeff{}", ""),
-        ('{"name": 1e999}', "name"),
+        ('{"name": 1e999}', ""),
         ('{"name": ' + "1" * 5000 + "}", ""),
     ],
     ids=ascii,

@@ -17,6 +17,7 @@ from antiphon.platform.idempotency import Idempotency, Record
 from antiphon.platform.ids import is_id
 from antiphon.platform.web import caller, make_app, seed_of
 from tests.unit.conftest import HeldClock
+from tests.unit.platform.gates import make_gate
 
 
 class Nowhere:
@@ -48,7 +49,7 @@ def log() -> StringIO:
 def app(clock: HeldClock, log: StringIO, request: pytest.FixtureRequest) -> FastAPI:
     # One of its own per test: loggers of one name share the stream of the first.
     logger = Logger(service=request.node.nodeid, stream=log)
-    made = make_app("Test", logger=logger, idempotency=Idempotency(Nowhere(), clock), version="1")
+    made = make_app("Test", logger=logger, idempotency=Idempotency(Nowhere(), clock), gate=make_gate(), version="1")
 
     @made.post("/v1/things", status_code=201)
     def create(thing: Thing, request: Request) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from antiphon.platform.telemetry import make_logger
 from antiphon.platform.web import make_app, seed_of
 from tests.contract.conftest import aws, table
 from tests.unit.conftest import HeldClock
+from tests.unit.platform.gates import make_gate
 
 __all__ = ["aws", "table"]
 
@@ -41,7 +42,7 @@ def desk(table: Table, clock: HeldClock) -> Idempotency:
 
 @pytest.fixture
 def app(desk: Idempotency, things: Things) -> FastAPI:
-    made = make_app("test", logger=make_logger("test"), idempotency=desk, version="1")
+    made = make_app("test", logger=make_logger("test"), idempotency=desk, gate=make_gate(), version="1")
 
     @made.post("/v1/things", status_code=201)
     def create(request: Request) -> dict[str, Any]:

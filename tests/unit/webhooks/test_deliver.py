@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.webhooks.deliver import Deliverer
@@ -60,7 +61,7 @@ class World:
         self.queue = MemoryDeliveryQueue()
         self.lanes = MemoryLanes()
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
-        self.publisher = Publisher(self.endpoints, self.lanes, self.queue)
+        self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails())
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
         )

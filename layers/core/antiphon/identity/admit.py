@@ -1,11 +1,11 @@
-"""Who a request comes from."""
+"""Who a request comes from: a signed-in person by an access token, or a program by an API key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from antiphon.identity.model import UserStatus
-from antiphon.identity.ports import UserStore
+from antiphon.identity import api_keys
+from antiphon.identity.ports import KeyStore, SessionStore, UserStore
 from antiphon.identity.tokens import Verifier
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Unauthorized
@@ -13,33 +13,54 @@ from antiphon.platform.errors import Unauthorized
 
 @dataclass(frozen=True)
 class Admitted:
-    """``scopes``: empty for a signed-in person."""
+    """``scopes``: of an API key, separated by spaces; empty for a signed-in person. One of ``session_id`` and ``key_id`` is empty."""
 
     user_id: str
-    session_id: str
     tier: str
     role: str
+    session_id: str = ""
+    key_id: str = ""
     scopes: str = ""
 
 
 class Admit:
-    """Session and user are read each time, so that what was ended or changed holds at once (the gateway's own memory aside)."""
+    """Session or key, and the user, are read each time, so that what was ended or changed holds at once (the gateway's own memory aside)."""
 
-    def __init__(self, *, verifier: Verifier, users: UserStore, clock: Clock) -> None:
+    def __init__(
+        self, *, verifier: Verifier, users: UserStore, sessions: SessionStore, keys: KeyStore, clock: Clock
+    ) -> None:
         self._verifier = verifier
         self._users = users
+        self._sessions = sessions
+        self._keys = keys
         self._clock = clock
 
     def __call__(self, authorization: str) -> Admitted:
         """authorization: the header's value. Raises Unauthorized."""
         scheme, _, token = authorization.partition(" ")
+        token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized
-        claims = self._verifier.verify(token.strip())
-        session = self._users.session(claims.user_id, claims.session_id)
-        if session is None or session.expires_at <= self._clock():
+        return self._by_key(token) if token.startswith(api_keys.PREFIX) else self._by_token(token)
+
+    def _by_token(self, token: str) -> Admitted:
+        claims = self._verifier.verify(token)
+        session = self._sessions.session(claims.user_id, claims.session_id)
+        user = self._users.get(claims.user_id) if session else None
+        if session is None or user is None or not session.good_for(user, self._clock()):
             raise Unauthorized
-        user = self._users.get(claims.user_id)
-        if user is None or user.status is not UserStatus.ACTIVE:
+        return Admitted(user.id, user.tier, user.role, session_id=session.id)
+
+    def _by_key(self, token: str) -> Admitted:
+        if not api_keys.has_form(token):
             raise Unauthorized
-        return Admitted(user.id, session.id, user.tier, user.role)
+        now = self._clock()
+        key = self._keys.by_hash(api_keys.key_hash(token))
+        if key is None or (key.expires_at is not None and key.expires_at <= now):
+            raise Unauthorized
+        user = self._users.get(key.user_id)
+        if user is None or not user.active:
+            raise Unauthorized
+        if api_keys.stale_use(key, now):
+            self._keys.touch(key, now)
+        return Admitted(user.id, user.tier, user.role, key_id=key.id, scopes=" ".join(key.scopes))

@@ -1,8 +1,9 @@
-"""Who uses the service: users and their signed-in devices."""
+"""Who uses the service: users, their signed-in devices and their API keys."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from antiphon.platform.errors import Field, Invalid
 
 ACCESS_FOR = timedelta(minutes=15)
 REFRESH_FOR = timedelta(days=30)
+"""From the login on, however often the token is exchanged; a device that is not used for so long is signed out with it."""
+REPLAY_FOR = timedelta(seconds=60)
+"""How long a refresh whose answer was lost may be repeated with its Idempotency-Key."""
 MAX_EMAIL = 254
 _BAD_EMAIL = "Send an address such as anna@example.com."
 
@@ -26,7 +30,9 @@ class UserStatus(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """``password_hash``: Argon2id in PHC form; ``preferences``: theme, language, defaults for transcription and speech."""
+    """``password_hash``: Argon2id in PHC form, empty where another service vouches for the user; ``preferences``: theme, language, notifications,
+    defaults for transcription and speech; ``session_epoch``: sessions made under another number have ended; ``reset_hash``: SHA-256 of the token in the
+    link for a new password, hex."""
 
     id: str
     email: str
@@ -37,18 +43,66 @@ class User:
     role: str = "user"
     status: UserStatus = UserStatus.ACTIVE
     preferences: Mapping[str, Any] = field(default_factory=dict)
+    session_epoch: int = 0
+    reset_hash: str | None = None
+    reset_expires_at: datetime | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.status is UserStatus.ACTIVE
+
+    def may_reset(self, reset_hash: str, now: datetime) -> bool:
+        """Whether the link that was mailed last has this hash and is still good."""
+        known, until = self.reset_hash, self.reset_expires_at
+        return known is not None and until is not None and until > now and hmac.compare_digest(known, reset_hash)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The answer to the last refresh, for the client that lost it. ``token_hash``: of the refresh token that was exchanged;
+    ``key_hash``: of the Idempotency-Key; ``sealed``: the new tokens, readable only to who holds the old one."""
+
+    token_hash: str
+    key_hash: str
+    sealed: str
+    until: datetime
 
 
 @dataclass(frozen=True)
 class Session:
-    """One signed-in device. ``refresh_hash``: SHA-256 of the refresh token, hex; ``device``: the client's own name of itself."""
+    """One signed-in device. ``family_hash``, ``refresh_hash``: SHA-256 of the two secrets of the refresh token, hex: the first stays, the
+    second is new with each exchange; ``device``: the client's own name of itself; ``address``: as the gateway saw it at the last use."""
 
     id: str
     user_id: str
+    family_hash: str
     refresh_hash: str
     created_at: datetime
     expires_at: datetime
+    used_at: datetime
     device: str | None = None
+    address: str | None = None
+    epoch: int = 0
+    replay: Replay | None = None
+
+    def good_for(self, user: User | None, now: datetime) -> bool:
+        """Neither expired nor ended with all others, and the user may still come in."""
+        return self.expires_at > now and user is not None and user.active and self.epoch == user.session_epoch
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """``prefix``: its first characters, to tell keys apart; ``hash``: SHA-256 of the whole key, hex; ``expires_at``: None for never."""
+
+    id: str
+    user_id: str
+    name: str
+    prefix: str
+    hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
 
 
 def normal_email(text: str) -> str:

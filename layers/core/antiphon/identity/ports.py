@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
-from antiphon.identity.model import Session, User
+from antiphon.identity.model import ApiKey, Session, User
+from antiphon.platform.audit import Entry
+from antiphon.platform.events import Event
+from antiphon.platform.pages import Page
 
 
 class EmailTaken(Exception):
     """Another user has this address. Becomes a Conflict where that may be said."""
+
+
+class Changed(Exception):
+    """The user is no longer as it was read, or no longer there: read again."""
 
 
 class UserStore(Protocol):
@@ -20,15 +28,64 @@ class UserStore(Protocol):
         """One consistent read."""
 
     def by_email(self, email: str) -> User | None:
-        """email: as `normal_email` gives it."""
+        """email: as `normal_email` gives it. Takes as long for an unknown one."""
 
     def replace_password_hash(self, user: User, password_hash: str) -> None:
-        """user: as it was read. Does nothing where anything of it has changed since."""
+        """The same password kept in another way. Does nothing where it has changed since."""
 
-    def start_session(self, session: Session) -> None: ...
+    def change_password(self, user: User, password_hash: str, session: Session | None, event: Event) -> None:
+        """All sessions but this one end with it, and the event is written, in one transaction. Raises Changed."""
+
+    def begin_reset(self, user_id: str, reset_hash: str, expires_at: datetime) -> bool:
+        """The link that is good from now on; an older one ends. Gives whether there is such an active user."""
+
+    def reset_password(self, user_id: str, reset_hash: str, password_hash: str, now: datetime, event: Event) -> bool:
+        """Sets the password, ends the link and all sessions and writes the event, in one transaction; False where the link is not good (any more)."""
+
+    def change_profile(self, user: User, *, display_name: str | None, preferences: Mapping[str, Any]) -> None:
+        """user: as it was read. Raises Changed."""
+
+
+class SessionStore(Protocol):
+    def start_session(self, session: Session) -> None:
+        """Raises Changed where the user may not come in any more, or all sessions were ended since."""
 
     def session(self, user_id: str, session_id: str) -> Session | None:
         """One consistent read; also an expired one, until it is swept."""
+
+    def sessions(self, user_id: str, limit: int, position: str | None = None) -> Page[Session]:
+        """Newest first."""
+
+    def rotate(self, before: Session, after: Session) -> bool:
+        """The next refresh token, if the session still has that of ``before``: of many at the same time one wins."""
+
+    def end_session(self, session: Session, event: Event | None = None, entry: Entry | None = None) -> bool:
+        """Gives whether it was there; event and entry are written with its end, or not at all. Safe to repeat."""
+
+    def end_sessions(self, user_id: str) -> None:
+        """All of them, at once."""
+
+
+class KeyStore(Protocol):
+    def create(self, key: ApiKey) -> None:
+        """Raises Changed where the user may not come in any more."""
+
+    def replace(self, before: ApiKey, after: ApiKey) -> None:
+        """Another key for the same record; the earlier one ends. Raises Changed."""
+
+    def get(self, user_id: str, key_id: str) -> ApiKey | None: ...
+
+    def by_hash(self, key_hash: str) -> ApiKey | None:
+        """One consistent read."""
+
+    def page(self, user_id: str, limit: int, position: str | None = None) -> Page[ApiKey]:
+        """Newest first, with the time of the last use."""
+
+    def touch(self, key: ApiKey, at: datetime) -> None:
+        """Notes the last use, in one write. Does nothing where the key has ended."""
+
+    def delete(self, key: ApiKey) -> None:
+        """Safe to repeat."""
 
 
 class TokenSigner(Protocol):
@@ -44,4 +101,4 @@ class TokenKeys(Protocol):
         """Public keys by ``kid``, as `cryptography` has them."""
 
 
-__all__ = ["EmailTaken", "TokenKeys", "TokenSigner", "UserStore"]
+__all__ = ["Changed", "EmailTaken", "KeyStore", "SessionStore", "TokenKeys", "TokenSigner", "UserStore"]

@@ -4,36 +4,90 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from antiphon.identity import passwords
-from antiphon.identity.model import ACCESS_FOR, REFRESH_FOR, Session, User, UserStatus, normal_email
+from antiphon.identity import passwords, refresh_tokens
+from antiphon.identity.model import ACCESS_FOR, REFRESH_FOR, Session, User, normal_email
 from antiphon.identity.passwords import Passwords
-from antiphon.identity.ports import EmailTaken, UserStore
-from antiphon.identity.tokens import Issuer, new_refresh_token, refresh_hash
+from antiphon.identity.ports import Changed, EmailTaken, SessionStore, UserStore
+from antiphon.identity.tokens import Issuer
+from antiphon.platform.audit import AuditLog, Entry
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, Field, Unauthorized
 from antiphon.platform.ids import new_id
 
 MAX_DEVICE = 200
+NOBODY = "-"
+"""In the audit log, where it is not known who acted; written like any other, so that the time of a login tells nothing."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a request comes from: the client's own name of itself, the address as the gateway saw it, the request's id."""
+
+    name: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    @property
+    def short_name(self) -> str | None:
+        return (self.name or "")[:MAX_DEVICE] or None
 
 
 @dataclass(frozen=True)
 class SignedIn:
+    """``expires_in``: seconds until the access token ends."""
+
     user: User
     access_token: str
     refresh_token: str
     expires_in: int = int(ACCESS_FOR.total_seconds())
 
 
+class Desk:
+    """Starts sessions."""
+
+    def __init__(self, *, sessions: SessionStore, issuer: Issuer, clock: Clock) -> None:
+        self._sessions = sessions
+        self._issuer = issuer
+        self._clock = clock
+
+    def welcome(self, user: User, device: Device) -> SignedIn:
+        """Raises Unauthorized where the user may not come in any more."""
+        now = self._clock()
+        refresh = refresh_tokens.new(user.id, new_id("ses"))
+        session = Session(
+            id=refresh.session_id,
+            user_id=user.id,
+            family_hash=refresh.family_hash,
+            refresh_hash=refresh.hash,
+            created_at=now,
+            expires_at=now + REFRESH_FOR,
+            used_at=now,
+            device=device.short_name,
+            address=device.address,
+            epoch=user.session_epoch,
+        )
+        # Signed first: a session whose token could not be made would stay in the list without anybody having it.
+        access = self._issuer.access_token(user, session.id)
+        try:
+            self._sessions.start_session(session)
+        except Changed as changed:
+            raise Unauthorized("Log in again.", code="signed_out") from changed
+        return SignedIn(user, access, str(refresh))
+
+
 class SignIn:
-    def __init__(self, *, users: UserStore, hasher: Passwords, issuer: Issuer, clock: Clock, min_length: int) -> None:
+    def __init__(
+        self, *, users: UserStore, hasher: Passwords, desk: Desk, audit: AuditLog, clock: Clock, min_length: int
+    ) -> None:
         self._users = users
         self._hasher = hasher
-        self._issuer = issuer
+        self._desk = desk
+        self._audit = audit
         self._clock = clock
         self._min_length = min_length
 
     def register(
-        self, *, email: str, password: str, display_name: str | None, device: str | None, seed: str | None = None
+        self, *, email: str, password: str, display_name: str | None, device: Device, seed: str | None = None
     ) -> SignedIn:
         """Raises Invalid (address, password) and Conflict ``email_taken``."""
         address = normal_email(email)
@@ -48,37 +102,42 @@ class SignIn:
                 code="email_taken",
                 fields=(Field("email", "Is registered already."),),
             ) from taken
-        return self._signed_in(user, device)
+        self._note(user.id, "user.register", "created", device)
+        return self._desk.welcome(user, device)
 
     def fingerprint(self, body: bytes, key: str) -> bytes:
         """What tells a repeat of a registration from another one with the same Idempotency-Key."""
         return self._hasher.fingerprint(body, key.encode("utf-8", "surrogatepass"))
 
-    def again(self, user_id: str, device: str | None) -> SignedIn:
+    def again(self, user_id: str, device: Device) -> SignedIn:
         """New tokens for a registration that is repeated with its Idempotency-Key: the first ones were never stored."""
         user = self._users.get(user_id)
-        if user is None or user.status is not UserStatus.ACTIVE:
+        if user is None or not user.active:
             raise Unauthorized
-        return self._signed_in(user, device)
+        return self._desk.welcome(user, device)
 
-    def login(self, *, email: str, password: str, device: str | None) -> SignedIn:
+    def login(self, *, email: str, password: str, device: Device) -> SignedIn:
         """Raises Unauthorized ``wrong_credentials`` for an unknown, wrong or suspended one alike, after the same work."""
         user = self._users.by_email(normal_email(email))
-        if (
-            not self._hasher.verify(password, user.password_hash if user else None)
-            or user is None
-            or user.status is not UserStatus.ACTIVE
-        ):
+        verified = self._hasher.verify(password, user.password_hash if user and user.password_hash else None)
+        if not verified or user is None or not user.active:
+            self._note(user.id if user else NOBODY, "user.login", "wrong_credentials", device)
             raise Unauthorized("The address or the password is wrong.", code="wrong_credentials")
         if self._hasher.is_outdated(user.password_hash):
             self._users.replace_password_hash(user, self._hasher.hash(password))
-        return self._signed_in(user, device)
+        self._note(user.id, "user.login", "signed_in", device)
+        return self._desk.welcome(user, device)
 
-    def _signed_in(self, user: User, device: str | None) -> SignedIn:
-        now = self._clock()
-        refresh = new_refresh_token()
-        session = Session(
-            new_id("ses"), user.id, refresh_hash(refresh), now, now + REFRESH_FOR, (device or "")[:MAX_DEVICE] or None
+    def _note(self, user_id: str, action: str, outcome: str, device: Device) -> None:
+        self._audit.append(
+            Entry(
+                user_id,
+                user_id,
+                action,
+                user_id,
+                outcome,
+                self._clock(),
+                request_id=device.request_id,
+                address=device.address,
+            )
         )
-        self._users.start_session(session)
-        return SignedIn(user, self._issuer.access_token(user, session.id), refresh)

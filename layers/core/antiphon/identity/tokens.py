@@ -1,9 +1,8 @@
-"""Access tokens (JWT, ES256) and refresh tokens (opaque)."""
+"""Access tokens: JWT, signed with ES256 (RFC 9068, RFC 7518)."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -26,14 +25,6 @@ _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 class Claims:
     user_id: str
     session_id: str
-
-
-def new_refresh_token() -> str:
-    return f"rt_{secrets.token_urlsafe(32)}"
-
-
-def refresh_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _part(data: bytes) -> str:

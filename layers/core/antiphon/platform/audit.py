@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from antiphon.platform.ids import derived_id
+from antiphon.platform.pages import Page
 
 KEEP = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """``actor``: a user id, or the name of the function that acted by itself; ``target``: id or key; never a secret or content."""
+    """``actor``: a user, an API key, or the name of the function that acted by itself; ``target``: id or key; ``outcome``: a status or a
+    code; ``address``: of the client, as the gateway saw it; ``ms``: how long it took. Never a secret or content."""
 
     user_id: str
     actor: str
@@ -22,12 +24,17 @@ class Entry:
     outcome: str
     at: datetime
     request_id: str | None = None
+    address: str | None = None
+    ms: int | None = None
 
     @property
     def id(self) -> str:
         """The same for the same act, so that a repeated message leaves one entry."""
-        return derived_id("req", self.at, self.user_id, self.actor, self.action, self.target)
+        return derived_id("req", self.at, self.user_id, self.actor, self.action, self.target, self.request_id or "")
 
 
 class AuditLog(Protocol):
     def append(self, entry: Entry) -> None: ...
+
+    def of(self, user_id: str, limit: int, position: str | None = None) -> Page[Entry]:
+        """Newest first."""

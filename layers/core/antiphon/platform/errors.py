@@ -21,7 +21,9 @@ AntiphonError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class AntiphonError(Exception):
     code = "internal"
     title = "Something went wrong"
     retryable = False
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Of the HTTP answer, beside Retry-After."""
 
     def __init__(
         self,

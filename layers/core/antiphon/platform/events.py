@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+MAIL = "mail"
+"""The kind of a dispatch that is a mail to the user: ``lane`` is the letter, ``job_id`` what it tells of."""
+
 
 @dataclass(frozen=True)
 class Dispatch:

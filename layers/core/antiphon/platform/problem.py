@@ -25,7 +25,7 @@ def problem(error: AntiphonError, request_id: str) -> dict[str, Any]:
 
 
 def headers(error: AntiphonError) -> dict[str, str]:
-    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return {**error.headers, **({} if error.retry_after is None else {"Retry-After": str(error.retry_after)})}
 
 
 def internal() -> AntiphonError:

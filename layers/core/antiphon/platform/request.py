@@ -15,12 +15,14 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True)
 class Caller:
-    """What the authorizer found. ``scopes``: empty for a signed-in person, who may do all that the role allows."""
+    """What the authorizer found. ``key_id``, ``scopes``: of an API key; a signed-in person has a ``session_id``, and may do all that the role allows."""
 
     user_id: str
     tier: str
     role: str = "user"
     scopes: frozenset[str] = frozenset()
+    key_id: str = ""
+    session_id: str = ""
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -33,6 +35,8 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
         context.get("tier") or "free",
         context.get("role") or "user",
         frozenset((context.get("scopes") or "").split()),
+        context.get("key_id") or "",
+        context.get("session_id") or "",
     )
 
 

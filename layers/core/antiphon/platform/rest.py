@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from antiphon.platform import strict_json
 from antiphon.platform.errors import AntiphonError, Field, Invalid, NotFound, TooLarge
+from antiphon.platform.fields import Spec
+from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass, public
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import request_id_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+MAX_WRONG = 20
+"""Wrong fields that one answer names."""
 MAX_BODY = 65_536
 """Bytes of a request to a light function; none of them needs more."""
 
@@ -38,27 +43,43 @@ def make_resolver() -> APIGatewayRestResolver:
     return app
 
 
-def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: Any, logger: Logger) -> dict[str, Any]:
-    """The answer of the function to API Gateway's event, and one line of log, with what a route has put into ``app.context["noted"]``."""
+def _failed(error: AntiphonError, request_id: str) -> dict[str, Any]:
+    return {
+        "statusCode": error.status,
+        "body": json.dumps(problem(error, request_id), ensure_ascii=False),
+        "isBase64Encoded": False,
+        "multiValueHeaders": {"Content-Type": [CONTENT_TYPE]} | {k: [v] for k, v in headers(error).items()},
+    }
+
+
+def answer(
+    app: APIGatewayRestResolver, event: dict[str, Any], context: Any, logger: Logger, gate: Gate | None = None
+) -> dict[str, Any]:
+    """The answer of the function to API Gateway's event, and one line of log, with what a route has put into ``app.context["noted"]``.
+
+    gate: None for a function whose routes are all public.
+    """
     started = time.perf_counter()
     request_id = request_id_of(event.get("headers") or {})
     noted: dict[str, Any] = {}
     app.append_context(request_id=request_id, noted=noted)
     logger.append_keys(request_id=request_id)
     failure: Exception | None = None
+    let_in: Pass | None = None
     try:
+        let_in = gate.enter(event, request_id) if gate else public(event)
         found = app.resolve(event, context)
+    except AntiphonError as error:
+        found = _failed(error, request_id)
     except Exception as defect:  # noqa: BLE001 - the one line of log below holds it
-        failure, error = defect, internal()
-        found = {
-            "statusCode": error.status,
-            "body": json.dumps(problem(error, request_id)),
-            "isBase64Encoded": False,
-            "multiValueHeaders": {"Content-Type": [CONTENT_TYPE]},
-        }
+        failure, found = defect, _failed(internal(), request_id)
+    ms = (time.perf_counter() - started) * 1000
+    if gate and let_in:
+        gate.leave(let_in, event, Ended.of(found["statusCode"], found.get("body") or ""), request_id, round(ms), logger)
     sent = found.setdefault("multiValueHeaders", {})
     sent["X-Request-Id"] = [request_id]
-    sent.setdefault("Cache-Control", ["no-store"])
+    for name, value in {**SECURITY_HEADERS, **(let_in.headers if let_in else {})}.items():
+        sent.setdefault(name, [value])
     log = logger.error if failure else logger.info
     log(
         "request",
@@ -66,29 +87,14 @@ def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: Any, log
         method=event.get("httpMethod"),
         route=event.get("resource"),
         status=found["statusCode"],
-        ms=round((time.perf_counter() - started) * 1000, 1),
+        user_id=let_in.caller.user_id if let_in and let_in.caller else None,
+        ms=round(ms, 1),
         **noted,
     )
     return found
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-Check = Callable[[Any], str | None]
-"""Gives what to do about a value, or None when it is fine."""
-
-
-def text(least: int, most: int) -> Check:
-    def check(value: Any) -> str | None:
-        if not isinstance(value, str):
-            return "Send a text."
-        if _SURROGATE.search(value):
-            return "Send characters that can be written as UTF-8."
-        return None if least <= len(value) <= most else f"Send {least} to {most} characters."
-
-    return check
-
-
-def raw_body(app: APIGatewayRestResolver) -> str | None:
+def raw_body(app: BaseRouter) -> str | None:
     """The body as text. Raises Invalid where it is none."""
     try:
         return app.current_event.decoded_body
@@ -96,31 +102,12 @@ def raw_body(app: APIGatewayRestResolver) -> str | None:
         raise Invalid("The body must be a JSON object.", fields=(Field("", "Send JSON in UTF-8."),)) from error
 
 
-def body_of(raw: str | None, required: Mapping[str, Check], optional: Mapping[str, Check]) -> dict[str, Any]:
-    """The JSON object of a request with just these fields. Raises Invalid, TooLarge."""
+def body_of(raw: str | None, shape: Spec) -> dict[str, Any]:
+    """The JSON object of a request. shape: a record of `fields`. Raises Invalid, TooLarge."""
     if raw and len(raw.encode("utf-8", "surrogatepass")) > MAX_BODY:
         raise TooLarge(f"The body may have {MAX_BODY} bytes.")
-    try:
-        found = json.loads(raw or "", parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(
-            "The body must be a JSON object.", fields=(Field("", "Send JSON with Content-Type: application/json."),)
-        ) from error
-    if not isinstance(found, dict):
-        raise Invalid("The body must be a JSON object.", fields=(Field("", "Send an object in braces."),))
-    wrong = [Field(name, "Is missing.") for name in required if found.get(name) is None]
-    wrong += [
-        Field(_SURROGATE.sub("?", name[:100]), "Is not known here.")
-        for name in found
-        if name not in required and name not in optional
-    ]
-    for name, check in {**required, **optional}.items():
-        if found.get(name) is not None and (detail := check(found[name])):
-            wrong.append(Field(name, detail))
+    found = strict_json.loads(raw or "")
+    wrong = tuple(islice(shape("", found), MAX_WRONG))
     if wrong:
-        raise Invalid("; ".join(f"{f.field}: {f.detail}" for f in wrong[:3]), fields=tuple(wrong))
+        raise Invalid("; ".join(f"{f.field}: {f.detail}".removeprefix(": ") for f in wrong[:3]), fields=wrong)
     return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

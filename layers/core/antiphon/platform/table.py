@@ -5,6 +5,8 @@
 | user         | user#<usr>         | profile                   |                  |                 |          | authorizer, login, intake                   |
 | email        | email#<sha256>     | user                      |                  |                 |          | register, login (one user per address)      |
 | session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
+| key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
+| key-ref      | apikey#<sha256>    | key                       |                  |                 | expiry   | authorizer                                  |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
 | media        | user#<usr>         | media#<med>               |                  |                 |          | get by id                                   |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
@@ -15,6 +17,8 @@
 | delivery     | webhook#<whk>      | delivery#<dlv>            | due#delivery#<n> | due time        | 30 d     | log newest first, janitor                   |
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
 | idempotency  | idem#<sha256>      | idem                      |                  |                 | 24 h     | repeat of a POST                            |
+| limit        | limit#<who>#<min>  | limit                     |                  |                 | minutes  | requests of a user or network in a minute   |
+| mails        | mails#<sha256>     | <hour>                    |                  |                 | 2 h      | mails to an address in an hour              |
 | audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
 
 Deliveries to a job's own callback_url lie under webhook#callback#<usr>.
@@ -24,13 +28,20 @@ gsi1 is sparse: only rows that wait for a moment are in it. TTL deletes late, so
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import TransactWriteError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from antiphon.platform.errors import Unavailable
+
+ROUNDS = 6
 DUE_SHARDS = 4
 """Partitions of each due index, so that a burst of jobs does not make one partition hot."""
 
@@ -82,6 +93,22 @@ class Table:
     def transaction(self) -> TransactWrite:
         """All or nothing, at most 100 rows. botocore sends the same request token on its own retries, so a lost answer counts once."""
         return TransactWrite(connection=self._shared.connection)
+
+    def write(self, fill: Callable[[TransactWrite], None]) -> None:
+        """One transaction, again where another one was at the same rows: that says nothing about their conditions.
+
+        fill: adds the rows; it is called for each try. Raises TransactWriteError (a condition does not hold), Unavailable.
+        """
+        for round_ in range(ROUNDS):
+            try:
+                with self.transaction() as transaction:
+                    fill(transaction)
+                return
+            except TransactWriteError as error:
+                if {r.code for r in error.cancellation_reasons if r} - {"None"} != {"TransactionConflict"}:
+                    raise
+            time.sleep(random.uniform(0, 0.01 * 2**round_))
+        raise Unavailable("The same rows are written too often at the moment; repeat.", retry_after=1)
 
     def _bound(self, row: R) -> R:
         settings = {"table_name": self.name, "region": self.region}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
 
+from antiphon.platform import strict_json
 from antiphon.platform.errors import AntiphonError, Field, Invalid, NotFound
+from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass
 from antiphon.platform.idempotency import Answer, Idempotency
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import Caller, caller_of, request_id_of
@@ -36,7 +40,33 @@ def seed_of(request: Request) -> str | None:
     return request.scope.get("antiphon.seed")
 
 
-def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: str) -> FastAPI:
+class _StrictRequest(Request):
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            try:
+                self._json = strict_json.loads(await self.body())
+            except Invalid as error:
+                raise json.JSONDecodeError(error.detail, "", 0) from error  # what FastAPI makes a 422 of
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """Reads JSON strictly (`strict_json`)."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await inner(_StrictRequest(request.scope, request.receive))
+
+        return handler
+
+
+def make_router(tag: str, prefix: str = "") -> APIRouter:
+    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute)
+
+
+def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate, version: str) -> FastAPI:
     app = FastAPI(title=title, version=version, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
     def failed(request: Request, error: AntiphonError) -> Response:
@@ -69,27 +99,42 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: s
         started = time.perf_counter()
         request.state.request_id = request_id = request_id_of(request.headers)
         logger.append_keys(request_id=request_id)
+        event = request.scope.get("aws.event") or {}
+        let_in: Pass | None = None
         try:
+            let_in = await run_in_threadpool(gate.enter, event, request_id)
             response = await _once(request, call_next, idempotency)
         except AntiphonError as error:
             response = failed(request, error)
         except Exception:
             logger.exception("request failed")
             response = failed(request, internal())
+        ms = (time.perf_counter() - started) * 1000
+        if let_in and let_in.access.action:
+            response, ended = await _ended(response)
+            await run_in_threadpool(gate.leave, let_in, event, ended, request_id, round(ms), logger)
         response.headers["X-Request-Id"] = request_id
-        response.headers["Cache-Control"] = "no-store"
-        user = ((request.scope.get("aws.event") or {}).get("requestContext") or {}).get("authorizer") or {}
+        for name, value in {**SECURITY_HEADERS, **(let_in.headers if let_in else {})}.items():
+            response.headers.setdefault(name, value)
         logger.info(
             "request",
             method=request.method,
             route=getattr(request.scope.get("route"), "path", "-"),
             status=response.status_code,
-            user_id=user.get("user_id"),
-            ms=round((time.perf_counter() - started) * 1000, 1),
+            user_id=let_in.caller.user_id if let_in and let_in.caller else None,
+            ms=round(ms, 1),
         )
         return response
 
     return app
+
+
+async def _ended(response: Response) -> tuple[Response, Ended]:
+    """The same answer, and what it says: answers to changes are small."""
+    if isinstance(response, StreamingResponse) or not hasattr(response, "body"):
+        content = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
+        response = Response(content, response.status_code, dict(response.headers))
+    return response, Ended.of(response.status_code, bytes(response.body).decode())
 
 
 def _path(location: tuple[Any, ...]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from antiphon.platform.events import Event
+from antiphon.identity.mail import Kind, Mail, Mails
+from antiphon.platform.events import MAIL, Event
 from antiphon.webhooks.model import CALLBACK, Errand, matches
 from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes
 
@@ -14,10 +15,14 @@ class Publisher:
     endpoints: EndpointStore
     lanes: Lanes
     queue: DeliveryQueue
+    mails: Mails
 
     def publish(self, event: Event) -> int:
         """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
-        if event.dispatch:
+        if event.dispatch and event.dispatch.kind == MAIL:
+            mail = Mail(Kind(event.dispatch.lane), user_id=event.user_id, about=event.dispatch.job_id)
+            self.mails.send(mail, request_id=event.request_id)
+        elif event.dispatch:
             self.lanes.send(event.user_id, event.dispatch, request_id=event.request_id)
         receivers = [e.id for e in self.endpoints.of_user(event.user_id) if e.active and matches(e.events, event.type)]
         if event.callback_url:

@@ -1,0 +1,88 @@
+"""Register, log in, exchange a refresh token, sign out, and the public keys of the access tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asked import device, idempotency_key, once
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from shapes import FORGOT, LOGIN, REFRESH, REGISTER, RESET
+from views import nothing, signed_in
+from wiring import wiring
+
+from antiphon.identity.kms import jwks
+from antiphon.identity.model import email_key, normal_email
+from antiphon.identity.sign_in import SignedIn
+from antiphon.platform.rest import body_of, raw_body
+
+router = Router()
+
+
+@router.post("/v1/auth/register")
+def register() -> Response[Any]:
+    raw = raw_body(router)
+    new = body_of(raw, REGISTER)
+    sign_in, here, key = wiring().sign_in, device(router), idempotency_key(router)
+
+    def make(seed: str | None) -> tuple[str, SignedIn]:
+        found = sign_in.register(
+            email=new["email"], password=new["password"], display_name=new.get("display_name"), device=here, seed=seed
+        )
+        return found.user.id, found
+
+    found = once(
+        wiring().idempotency,
+        # Nobody is signed in yet: the address is whose key it is.
+        user=email_key(normal_email(new["email"])),
+        path="/v1/auth/register",
+        key=key,
+        body=sign_in.fingerprint((raw or "").encode("utf-8", "surrogatepass"), key) if key else b"",
+        make=make,
+        again=lambda user_id: sign_in.again(user_id, here),
+    )
+    return signed_in(201, found)
+
+
+@router.post("/v1/auth/login")
+def login() -> Response[Any]:
+    known = body_of(raw_body(router), LOGIN)
+    found = wiring().sign_in.login(email=known["email"], password=known["password"], device=device(router))
+    return signed_in(200, found)
+
+
+@router.post("/v1/auth/refresh")
+def refresh() -> Response[Any]:
+    """A client that lost the answer repeats with the same Idempotency-Key within a minute; without one, a second use ends the session."""
+    sent = body_of(raw_body(router), REFRESH)
+    return signed_in(200, wiring().refresh(sent["refresh_token"], device(router), idempotency_key(router)))
+
+
+@router.post("/v1/auth/logout")
+def logout() -> Response[Any]:
+    """Also for a token that is not good any more: whoever wants to be signed out, is."""
+    sent = body_of(raw_body(router), REFRESH)
+    wiring().refresh.logout(sent["refresh_token"])
+    return nothing()
+
+
+@router.post("/v1/auth/forgot-password")
+def forgot_password() -> Response[Any]:
+    """A link goes to the address, if there is an account; the answer is the same if there is none."""
+    sent = body_of(raw_body(router), FORGOT)
+    wiring().reset.forgot(sent["email"], router.context["request_id"])
+    return Response(202, "application/json", {"status": "accepted"})
+
+
+@router.post("/v1/auth/reset-password")
+def reset_password() -> Response[Any]:
+    """Ends all sessions; who holds the link logs in with the new password."""
+    sent = body_of(raw_body(router), RESET)
+    wiring().reset.reset(sent["token"], sent["new_password"], router.context["request_id"])
+    return nothing()
+
+
+@router.get("/v1/auth/jwks.json")
+def keys() -> Response[Any]:
+    found = jwks(wiring().keys.public_keys())
+    return Response(200, "application/json", found, headers={"Cache-Control": "public, max-age=300"})

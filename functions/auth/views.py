@@ -1,0 +1,82 @@
+"""What the routes give."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from antiphon.identity.model import ApiKey, Session, User
+from antiphon.identity.sign_in import SignedIn
+from antiphon.platform.audit import Entry
+from antiphon.platform.clock import rfc3339
+
+
+def nothing() -> Response[Any]:
+    """204. The body is empty and not absent, which not every gateway takes."""
+    return Response(204, body="")
+
+
+def user_view(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "display_name": user.display_name,
+        "tier": user.tier,
+        "role": user.role,
+        "created_at": rfc3339(user.created_at),
+    }
+
+
+def signed_in(status: int, found: SignedIn) -> Response[Any]:
+    body = {
+        "user": user_view(found.user),
+        "access_token": found.access_token,
+        "refresh_token": found.refresh_token,
+        "token_type": "bearer",
+        "expires_in": found.expires_in,
+    }
+    return Response(status, "application/json", body)
+
+
+def session_view(session: Session, *, current: bool) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "device": session.device,
+        "address": session.address,
+        "current": current,
+        "created_at": rfc3339(session.created_at),
+        "last_used_at": rfc3339(session.used_at),
+        "expires_at": rfc3339(session.expires_at),
+    }
+
+
+def key_view(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": list(key.scopes),
+        "created_at": rfc3339(key.created_at),
+        "expires_at": _shown(key.expires_at),
+        "last_used_at": _shown(key.used_at),
+    }
+
+
+def _shown(moment: datetime | None) -> str | None:
+    return moment and rfc3339(moment)
+
+
+def audit_view(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "target": entry.target,
+        "outcome": entry.outcome,
+        "address": entry.address,
+        "duration_ms": entry.ms,
+        "request_id": entry.request_id,
+    }

@@ -1,0 +1,124 @@
+"""Who may call which route. The one table: a route that is not in it is refused, and a test finds it before.
+
+Routes are named as API Gateway names them: ``GET /v1/transcriptions/{id}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from antiphon.platform.errors import Forbidden
+from antiphon.platform.request import Caller
+
+
+class Who(Enum):
+    """``CALLER``: a signed-in person, or a key with the route's scope; ``PERSON``: never a key."""
+
+    PUBLIC = "public"
+    CALLER = "caller"
+    PERSON = "person"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Access:
+    """scope: what an API key needs; action: its name in the audit log, None where nothing is changed; creates: counts as a creation."""
+
+    who: Who
+    scope: str | None = None
+    action: str | None = None
+    creates: bool = False
+
+
+_OPEN = Access(Who.PUBLIC)
+
+
+def _keyed(scope: str, action: str | None = None, *, creates: bool = False) -> Access:
+    return Access(Who.CALLER, scope, action, creates)
+
+
+def _person(action: str | None = None, *, creates: bool = False) -> Access:
+    return Access(Who.PERSON, None, action, creates)
+
+
+_JOBS = {
+    f"{method} /v1/{route}{rest}": _keyed(
+        f"{route}:{'read' if method == 'GET' else 'write'}", action and f"{kind}.{action}", creates=creates
+    )
+    for route, kind in (("transcriptions", "transcription"), ("speech", "speech"))
+    for method, rest, action, creates in (
+        ("GET", "", None, False),
+        ("POST", "", "create", True),
+        ("GET", "/{id}", None, False),
+        ("DELETE", "/{id}", "delete", False),
+        ("POST", "/{id}/cancel", "cancel", False),
+        ("POST", "/{id}/retry", "retry", True),
+    )
+}
+
+ROUTES: Mapping[str, Access] = MappingProxyType(
+    {
+        "POST /v1/auth/register": _OPEN,
+        "POST /v1/auth/login": _OPEN,
+        "POST /v1/auth/refresh": _OPEN,
+        "POST /v1/auth/logout": _OPEN,
+        "POST /v1/auth/forgot-password": _OPEN,
+        "POST /v1/auth/reset-password": _OPEN,
+        "GET /v1/auth/jwks.json": _OPEN,
+        "GET /v1/auth/sessions": _person(),
+        "DELETE /v1/auth/sessions": _person("session.end_all"),
+        "DELETE /v1/auth/sessions/{id}": _person("session.end"),
+        "GET /v1/me": _keyed("account:read"),
+        "PATCH /v1/me": _person("user.update"),
+        "POST /v1/me/password": _person("user.change_password"),
+        "GET /v1/me/audit": _person(),
+        "GET /v1/api-keys": _person(),
+        "POST /v1/api-keys": _person("key.create", creates=True),
+        "DELETE /v1/api-keys/{id}": _person("key.revoke"),
+        "POST /v1/uploads": _keyed("uploads:write", "upload.create", creates=True),
+        **_JOBS,
+        "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
+        "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
+        "GET /v1/speech/{id}/marks": _keyed("speech:read"),
+        "GET /v1/voices": _keyed("speech:read"),
+        "GET /v1/webhooks": _keyed("webhooks:read"),
+        "POST /v1/webhooks": _keyed("webhooks:write", "webhook.create", creates=True),
+        "GET /v1/webhooks/{id}": _keyed("webhooks:read"),
+        "PATCH /v1/webhooks/{id}": _keyed("webhooks:write", "webhook.update"),
+        "DELETE /v1/webhooks/{id}": _keyed("webhooks:write", "webhook.delete"),
+        "POST /v1/webhooks/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
+        "GET /v1/webhooks/{id}/deliveries": _keyed("webhooks:read"),
+        "POST /v1/deliveries/{id}/redeliver": _keyed("webhooks:write", "delivery.redeliver", creates=True),
+        "GET /v1/health": _OPEN,
+        "GET /v1/health/live": _OPEN,
+        "GET /v1/health/ready": _OPEN,
+    }
+)
+SCOPES = frozenset(access.scope for access in ROUTES.values() if access.scope)
+
+
+class NoEntry(LookupError):
+    """A route without an entry: a defect of ours, and nobody gets in."""
+
+
+def access_of(method: str, resource: str, routes: Mapping[str, Access] = ROUTES) -> Access:
+    """resource: the gateway's template of the path. What no route has is answered by everybody's 404. Raises NoEntry."""
+    if resource in ("/", "/{proxy+}"):
+        return _OPEN
+    try:
+        return routes[f"{method} {resource}"]
+    except KeyError:
+        raise NoEntry(f"{method} {resource} is not in the table of access") from None
+
+
+def check(access: Access, caller: Caller) -> None:
+    """Raises Forbidden: ``person_required``, ``insufficient_scope``, ``admin_required``."""
+    if access.who is Who.PERSON and caller.key_id:
+        raise Forbidden("An API key cannot do this; sign in.", code="person_required")
+    if caller.key_id and access.scope not in caller.scopes:
+        raise Forbidden(f"This API key needs the scope {access.scope}.", code="insufficient_scope")
+    if access.who is Who.ADMIN and caller.role != "admin":
+        raise Forbidden("Only administrators can do this.", code="admin_required")

@@ -1,0 +1,60 @@
+"""A front desk whose table is a fake and whose access tokens can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from antiphon.identity.memory import MemoryKeys, MemoryUsers
+from antiphon.identity.model import Session, User
+from antiphon.identity.passwords import Passwords
+from antiphon.identity.refresh import Refresh
+from antiphon.identity.sign_in import Desk, Device, SignedIn, SignIn
+from antiphon.platform.audit_memory import MemoryAuditLog
+from antiphon.platform.clock import Clock
+from tests.unit.conftest import HeldClock
+
+GOOD = "correct horse battery"
+HERE = Device("phone", "192.0.2.7", "req_1")
+
+
+class Tokens:
+    """An issuer: user and session, as they are."""
+
+    def access_token(self, user: User, session_id: str) -> str:
+        return f"{user.id}/{session_id}"
+
+
+@dataclass
+class House:
+    clock: Clock
+    users: MemoryUsers = field(default_factory=MemoryUsers)
+    audit: MemoryAuditLog = field(default_factory=MemoryAuditLog)
+
+    def __post_init__(self) -> None:
+        self.keys = MemoryKeys(self.users)
+        self.hasher = Passwords()
+        issuer = Tokens()
+        self.desk = Desk(sessions=self.users, issuer=issuer, clock=self.clock)  # type: ignore[arg-type]
+        self.sign_in = SignIn(
+            users=self.users, hasher=self.hasher, desk=self.desk, audit=self.audit, clock=self.clock, min_length=12
+        )
+        self.refresh = Refresh(users=self.users, sessions=self.users, issuer=issuer, clock=self.clock)  # type: ignore[arg-type]
+
+    def register(
+        self, email: str = "anna@example.com", password: str = GOOD, seed: str | None = None, device: Device = HERE
+    ) -> SignedIn:
+        return self.sign_in.register(email=email, password=password, display_name="Anna", device=device, seed=seed)
+
+    def login(self, email: str = "anna@example.com", password: str = GOOD, device: Device = HERE) -> SignedIn:
+        return self.sign_in.login(email=email, password=password, device=device)
+
+    def session(self, found: SignedIn) -> Session | None:
+        user_id, session_id = found.access_token.split("/")
+        return self.users.session(user_id, session_id)
+
+
+@pytest.fixture
+def house(clock: HeldClock) -> House:
+    return House(clock)
