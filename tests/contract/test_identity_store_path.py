@@ -64,6 +64,7 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "PASSWORD_MIN_LENGTH": "12",
         "AUTH_REQUESTS_PER_MINUTE": "1000",
         "UPLOADS_BUCKET": "uploads",
+        "MAILS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/mails",
     }.items():
         monkeypatch.setenv(name, value)
 

@@ -21,4 +21,6 @@ def cloud() -> System:
 
 @pytest.fixture(scope="session")
 def production() -> System:
-    return System({"Environment": "prod", "WebOrigin": "https://speech.example.com", "MailFrom": "no-reply@example.com"})
+    return System(
+        {"Environment": "prod", "WebOrigin": "https://speech.example.com", "MailFrom": "no-reply@example.com"}
+    )
