@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asked import listed, me, page_of
+from asked import device, listed, me, page_of
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from shapes import PASSWORD, PROFILE, changes_of
@@ -52,6 +52,6 @@ def change_password() -> Response[Any]:
         me(router).session_id,
         current=sent["current_password"],
         new=sent["new_password"],
-        request_id=router.context["request_id"],
+        device=device(router),
     )
     return nothing()

@@ -10,6 +10,8 @@ from aws_lambda_powertools import Logger
 
 from antiphon.identity.account import Account
 from antiphon.identity.api_keys import ApiKeys
+from antiphon.identity.attempts import Attempts
+from antiphon.identity.attempts_dynamo import DynamoAttempts
 from antiphon.identity.dynamo import DynamoKeys, DynamoUsers
 from antiphon.identity.kms import KmsKeys, KmsSigner
 from antiphon.identity.mail_sqs import SqsMails
@@ -78,11 +80,25 @@ class Wiring:
         issuer = Issuer(signer, issuer=settings.issuer, audience=settings.audience, clock=clock)
         desk = Desk(sessions=users, issuer=issuer, clock=clock)
         self.keys = KmsKeys(kms, *filter(None, (settings.signing_key, settings.retiring_key)))
-        self.sign_in = SignIn(users=users, hasher=hasher, desk=desk, audit=audit, clock=clock, min_length=min_length)
+        # Where more requests may come from one network, more people sit behind it.
+        attempts = Attempts(DynamoAttempts(table), clock, network_free=max(100, settings.auth_requests))
+        self.sign_in = SignIn(
+            users=users,
+            hasher=hasher,
+            desk=desk,
+            audit=audit,
+            attempts=attempts,
+            clock=clock,
+            min_length=min_length,
+        )
         self.refresh = Refresh(users=users, sessions=users, issuer=issuer, clock=clock)
-        self.account = Account(users=users, sessions=users, hasher=hasher, clock=clock, min_length=min_length)
+        self.account = Account(
+            users=users, sessions=users, hasher=hasher, attempts=attempts, clock=clock, min_length=min_length
+        )
         mails = SqsMails(boto3.client("sqs", region_name=settings.region), settings.mails_queue)
-        self.reset = Reset(users=users, mails=mails, hasher=hasher, clock=clock, min_length=min_length)
+        self.reset = Reset(
+            users=users, mails=mails, hasher=hasher, attempts=attempts, clock=clock, min_length=min_length
+        )
         self.api_keys = ApiKeys(keys=DynamoKeys(table), clock=clock, scopes=SCOPES)
         self.gate = Gate(
             limiter=DynamoLimiter(table),

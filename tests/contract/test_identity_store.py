@@ -13,6 +13,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from antiphon.identity import refresh_tokens
+from antiphon.identity.attempts import Attempts
+from antiphon.identity.attempts_memory import MemoryAttempts
 from antiphon.identity.dynamo import DynamoUsers
 from antiphon.identity.memory import MemoryUsers
 from antiphon.identity.model import User, UserStatus
@@ -48,7 +50,16 @@ def users(request: pytest.FixtureRequest) -> Users:
 
 def sign_in(users: Users) -> SignIn:
     desk = Desk(sessions=users, issuer=Tokens(), clock=lambda: NOW)  # type: ignore[arg-type]
-    return SignIn(users=users, hasher=Quick(), desk=desk, audit=MemoryAuditLog(), clock=lambda: NOW, min_length=12)
+    attempts = Attempts(MemoryAttempts(), lambda: NOW, network_free=1000)
+    return SignIn(
+        users=users,
+        hasher=Quick(),
+        desk=desk,
+        audit=MemoryAuditLog(),
+        attempts=attempts,
+        clock=lambda: NOW,
+        min_length=12,
+    )
 
 
 def person(**changes: Any) -> User:

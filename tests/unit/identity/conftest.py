@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from antiphon.identity.attempts import Attempts
+from antiphon.identity.attempts_memory import MemoryAttempts
 from antiphon.identity.memory import MemoryKeys, MemoryUsers
 from antiphon.identity.model import Session, User
 from antiphon.identity.passwords import Passwords
@@ -37,8 +39,15 @@ class House:
         self.hasher = Passwords()
         issuer = Tokens()
         self.desk = Desk(sessions=self.users, issuer=issuer, clock=self.clock)  # type: ignore[arg-type]
+        self.attempts = Attempts(MemoryAttempts(), self.clock, network_free=40)
         self.sign_in = SignIn(
-            users=self.users, hasher=self.hasher, desk=self.desk, audit=self.audit, clock=self.clock, min_length=12
+            users=self.users,
+            hasher=self.hasher,
+            desk=self.desk,
+            audit=self.audit,
+            attempts=self.attempts,
+            clock=self.clock,
+            min_length=12,
         )
         self.refresh = Refresh(users=self.users, sessions=self.users, issuer=issuer, clock=self.clock)  # type: ignore[arg-type]
 

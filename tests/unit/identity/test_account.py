@@ -11,14 +11,21 @@ from antiphon.identity.model import UserStatus
 from antiphon.identity.sign_in import Device, SignedIn
 from antiphon.platform.errors import Forbidden, Invalid, NotFound, Unauthorized
 from tests.unit.conftest import HeldClock
-from tests.unit.identity.conftest import GOOD, House
+from tests.unit.identity.conftest import GOOD, HERE, House
 
 BETTER = "another good horse"
 
 
 @pytest.fixture
 def account(house: House) -> Account:
-    return Account(users=house.users, sessions=house.users, hasher=house.hasher, clock=house.clock, min_length=12)
+    return Account(
+        users=house.users,
+        sessions=house.users,
+        hasher=house.hasher,
+        attempts=house.attempts,
+        clock=house.clock,
+        min_length=12,
+    )
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def test_a_password_changes_with_the_current_one_and_ends_the_other_sessions(
 ) -> None:
     """A-07"""
     other = house.login(device=Device("laptop"))
-    account.change_password(anna.user.id, session_id(anna), current=GOOD, new=BETTER)
+    account.change_password(anna.user.id, session_id(anna), current=GOOD, new=BETTER, device=HERE)
     assert [s.id for s in account.sessions(anna.user.id, 20).items] == [session_id(anna)]
     assert house.refresh(anna.refresh_token, Device())
     with pytest.raises(Unauthorized):
@@ -70,7 +77,7 @@ def test_a_password_does_not_change_otherwise(
     house: House, account: Account, anna: SignedIn, current: str, new: str
 ) -> None:
     with pytest.raises((Forbidden, Invalid)) as refused:
-        account.change_password(anna.user.id, session_id(anna), current=current, new=new)
+        account.change_password(anna.user.id, session_id(anna), current=current, new=new, device=HERE)
     assert refused.value.fields[0].field == ("new_password" if current == GOOD else "current_password")
     assert house.login()
     assert house.users.events == []

@@ -33,7 +33,14 @@ class Office:
             origin="https://app.example",
             clock=house.clock,
         )
-        self.reset = Reset(users=house.users, mails=self.mails, hasher=house.hasher, clock=house.clock, min_length=12)
+        self.reset = Reset(
+            users=house.users,
+            mails=self.mails,
+            hasher=house.hasher,
+            attempts=house.attempts,
+            clock=house.clock,
+            min_length=12,
+        )
 
     def link(self) -> str:
         to, letter = self.post.letters[-1]

@@ -7,12 +7,15 @@ from types import MappingProxyType
 from typing import Any
 
 from antiphon.identity import passwords
-from antiphon.identity.model import Session, User
+from antiphon.identity.attempts import Attempts
+from antiphon.identity.model import Session, User, email_key
 from antiphon.identity.passwords import Passwords
 from antiphon.identity.ports import Changed, SessionStore, UserStore
 from antiphon.identity.refresh import notice
+from antiphon.identity.sign_in import Device
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, Field, Forbidden, NotFound, Unauthorized, Unavailable
+from antiphon.platform.limits import network_of
 from antiphon.platform.pages import Page
 
 _ROUNDS = 4
@@ -36,11 +39,19 @@ def merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 class Account:
     def __init__(
-        self, *, users: UserStore, sessions: SessionStore, hasher: Passwords, clock: Clock, min_length: int
+        self,
+        *,
+        users: UserStore,
+        sessions: SessionStore,
+        hasher: Passwords,
+        attempts: Attempts,
+        clock: Clock,
+        min_length: int,
     ) -> None:
         self._users = users
         self._sessions = sessions
         self._hasher = hasher
+        self._attempts = attempts
         self._clock = clock
         self._min_length = min_length
 
@@ -66,26 +77,27 @@ class Account:
             return self.get(user_id)
         raise Unavailable("The profile changes too fast; repeat in a moment.", retry_after=1)
 
-    def check_password(self, user_id: str, password: str, field: str) -> User:
-        """Raises Forbidden ``wrong_password``: a 401 would make clients throw away a token that is good."""
+    def check_password(self, user_id: str, password: str, field: str, device: Device) -> User:
+        """Raises Forbidden ``wrong_password``: a 401 would make clients throw away a token that is good; TooMany after many."""
         user = self.get(user_id)
+        tried = (email_key(user.email), network_of(device.address or ""))
+        self._attempts.begin(*tried)
         if not self._hasher.verify(password, user.password_hash or None):
             detail = (
                 "The password is wrong." if user.password_hash else "This account has no password; ask for one by mail."
             )
             raise Forbidden(detail, code="wrong_password", fields=(Field(field, detail),))
+        self._attempts.succeeded(*tried)
         return user
 
-    def change_password(
-        self, user_id: str, session_id: str, *, current: str, new: str, request_id: str | None = None
-    ) -> None:
+    def change_password(self, user_id: str, session_id: str, *, current: str, new: str, device: Device) -> None:
         """Ends all other sessions, and tells the owner. Raises Forbidden, Invalid, Conflict."""
-        user = self.check_password(user_id, current, "current_password")
+        user = self.check_password(user_id, current, "current_password", device)
         passwords.check(new, email=user.email, min_length=self._min_length, field="new_password")
         session = self._sessions.session(user_id, session_id)
         if session is None:
             raise Unauthorized
-        event = notice(user.id, "password_changed", user.id, self._clock(), {}, request_id)
+        event = notice(user.id, "password_changed", user.id, self._clock(), {}, device.request_id)
         try:
             self._users.change_password(user, self._hasher.hash(new), session, event)
         except Changed as changed:

@@ -11,8 +11,9 @@ from datetime import timedelta
 from ulid import ULID
 
 from antiphon.identity import passwords
+from antiphon.identity.attempts import Attempts
 from antiphon.identity.mail import Kind, Mail, Mails
-from antiphon.identity.model import User, normal_email
+from antiphon.identity.model import User, email_key, normal_email
 from antiphon.identity.passwords import Passwords
 from antiphon.identity.ports import UserStore
 from antiphon.identity.refresh import notice
@@ -43,10 +44,20 @@ def user_of(token: str) -> str | None:
 
 
 class Reset:
-    def __init__(self, *, users: UserStore, mails: Mails, hasher: Passwords, clock: Clock, min_length: int) -> None:
+    def __init__(
+        self,
+        *,
+        users: UserStore,
+        mails: Mails,
+        hasher: Passwords,
+        attempts: Attempts,
+        clock: Clock,
+        min_length: int,
+    ) -> None:
         self._users = users
         self._mails = mails
         self._hasher = hasher
+        self._attempts = attempts
         self._clock = clock
         self._min_length = min_length
 
@@ -65,6 +76,7 @@ class Reset:
         event = notice(user.id, "password_changed", user.id, now, {}, request_id)
         if not self._users.reset_password(user.id, hash_of(token), self._hasher.hash(new_password), now, event):
             raise _refused()
+        self._attempts.clear(email_key(user.email))
         return user
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from antiphon.identity import passwords, refresh_tokens
-from antiphon.identity.model import ACCESS_FOR, REFRESH_FOR, Session, User, normal_email
+from antiphon.identity.attempts import Attempts
+from antiphon.identity.model import ACCESS_FOR, REFRESH_FOR, Session, User, email_key, normal_email
 from antiphon.identity.passwords import Passwords
 from antiphon.identity.ports import Changed, EmailTaken, SessionStore, UserStore
 from antiphon.identity.tokens import Issuer
@@ -13,6 +14,7 @@ from antiphon.platform.audit import AuditLog, Entry
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, Field, Unauthorized
 from antiphon.platform.ids import new_id
+from antiphon.platform.limits import network_of
 
 MAX_DEVICE = 200
 NOBODY = "-"
@@ -77,12 +79,21 @@ class Desk:
 
 class SignIn:
     def __init__(
-        self, *, users: UserStore, hasher: Passwords, desk: Desk, audit: AuditLog, clock: Clock, min_length: int
+        self,
+        *,
+        users: UserStore,
+        hasher: Passwords,
+        desk: Desk,
+        audit: AuditLog,
+        attempts: Attempts,
+        clock: Clock,
+        min_length: int,
     ) -> None:
         self._users = users
         self._hasher = hasher
         self._desk = desk
         self._audit = audit
+        self._attempts = attempts
         self._clock = clock
         self._min_length = min_length
 
@@ -117,12 +128,16 @@ class SignIn:
         return self._desk.welcome(user, device)
 
     def login(self, *, email: str, password: str, device: Device) -> SignedIn:
-        """Raises Unauthorized ``wrong_credentials`` for an unknown, wrong or suspended one alike, after the same work."""
-        user = self._users.by_email(normal_email(email))
+        """Raises Unauthorized ``wrong_credentials`` for an unknown, wrong or suspended one alike, after the same work; TooMany after many."""
+        address = normal_email(email)
+        tried = (email_key(address), network_of(device.address or ""))
+        self._attempts.begin(*tried)
+        user = self._users.by_email(address)
         verified = self._hasher.verify(password, user.password_hash if user and user.password_hash else None)
         if not verified or user is None or not user.active:
             self._note(user.id if user else NOBODY, "user.login", "wrong_credentials", device)
             raise Unauthorized("The address or the password is wrong.", code="wrong_credentials")
+        self._attempts.succeeded(*tried)
         if self._hasher.is_outdated(user.password_hash):
             self._users.replace_password_hash(user, self._hasher.hash(password))
         self._note(user.id, "user.login", "signed_in", device)

@@ -18,6 +18,7 @@
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
 | idempotency  | idem#<sha256>      | idem                      |                  |                 | 24 h     | repeat of a POST                            |
 | limit        | limit#<who>#<min>  | limit                     |                  |                 | minutes  | requests of a user or network in a minute   |
+| attempts     | attempts#<who>     | attempts                  |                  |                 | 2 h      | wrong passwords of an account or network    |
 | mails        | mails#<sha256>     | <hour>                    |                  |                 | 2 h      | mails to an address in an hour              |
 | audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
 
