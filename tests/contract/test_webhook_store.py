@@ -99,9 +99,9 @@ def test_an_endpoint_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -
 
 def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> None:
     made = endpoints.create(endpoint())
-    assert not endpoints.delete(OTHER, made.id)
-    assert endpoints.delete(USER, made.id)
-    assert not endpoints.delete(USER, made.id)
+    assert not endpoints.delete(OTHER, made.id, NOW)
+    assert endpoints.delete(USER, made.id, NOW)
+    assert not endpoints.delete(USER, made.id, NOW)
     assert endpoints.get(USER, made.id) is None
     assert not endpoints.replace(made, replace(made, active=False))
     assert endpoints.get(USER, made.id) is None

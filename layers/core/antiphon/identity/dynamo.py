@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, TransactWriteError
 
-from antiphon.identity.model import Session, User, UserStatus, email_key
-from antiphon.identity.ports import EmailTaken
+from antiphon.identity.model import Session, User, UserStatus, account_key, email_key
+from antiphon.identity.ports import EmailTaken, Standing
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.table import Row, Table
 
@@ -40,6 +40,19 @@ class SessionRow(Row):
     device = UnicodeAttribute(null=True)
 
 
+class TombstoneRow(Row):
+    """That an account was erased, and what was removed with it; it does not say whose."""
+
+    at = UnicodeAttribute()
+    rows = NumberAttribute()
+    objects = NumberAttribute()
+    versions = NumberAttribute()
+
+
+def tombstone_of(user_id: str) -> tuple[str, str]:
+    return f"erased#{account_key(user_id)}", "erased"
+
+
 class DynamoUsers:
     """Also what intake needs to know of users: tier and defaults."""
 
@@ -48,6 +61,7 @@ class DynamoUsers:
         self._users = table.bind(UserRow)
         self._emails = table.bind(EmailRow)
         self._sessions = table.bind(SessionRow)
+        self._tombstones = table.bind(TombstoneRow)
 
     def create(self, user: User) -> None:
         email = self._emails(f"email#{email_key(user.email)}", "user", row="email", user_id=user.id)
@@ -136,6 +150,16 @@ class DynamoUsers:
     def defaults_of(self, user_id: str) -> Mapping[str, Any]:
         user = self.get(user_id)
         return user.preferences.get("defaults", {}) if user else {}
+
+    def standing(self, user_id: str) -> Standing:
+        user = self.get(user_id)
+        if user is not None:
+            return "erased" if user.status is UserStatus.ERASING else "here"
+        try:
+            self._tombstones.get(*tombstone_of(user_id), consistent_read=True)
+        except self._tombstones.DoesNotExist:
+            return "unknown"
+        return "erased"
 
     def _row(self, user: User) -> UserRow:
         return self._users(

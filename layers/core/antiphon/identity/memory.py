@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from antiphon.identity.model import Session, User, UserStatus
-from antiphon.identity.ports import EmailTaken
+from antiphon.identity.model import Session, User, UserStatus, account_key
+from antiphon.identity.ports import EmailTaken, Standing
 
 
 class MemoryUsers:
@@ -16,6 +16,7 @@ class MemoryUsers:
         self._users: dict[str, User] = {}
         self._sessions: dict[tuple[str, str], Session] = {}
         self._lock = threading.Lock()
+        self.tombstones: set[str] = set()
 
     def create(self, user: User) -> None:
         with self._lock:
@@ -43,6 +44,12 @@ class MemoryUsers:
     def tier_of(self, user_id: str) -> str | None:
         user = self.get(user_id)
         return user.tier if user and user.status is UserStatus.ACTIVE else None
+
+    def standing(self, user_id: str) -> Standing:
+        user = self.get(user_id)
+        if user is None:
+            return "erased" if account_key(user_id) in self.tombstones else "unknown"
+        return "erased" if user.status is UserStatus.ERASING else "here"
 
     def defaults_of(self, user_id: str) -> Mapping[str, Any]:
         user = self.get(user_id)
