@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
@@ -19,6 +20,9 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 
+if TYPE_CHECKING:
+    from antiphon.identity.erase import Erase
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -29,6 +33,9 @@ class Settings:
     audience: str
     password_min_length: int
     log_level: str
+    uploads_bucket: str
+    results_bucket: str
+    erasures_queue: str
 
     @classmethod
     def read(cls) -> Settings:
@@ -41,6 +48,9 @@ class Settings:
             audience=env["AUDIENCE"],
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
             log_level=env.get("LOG_LEVEL", "INFO"),
+            uploads_bucket=env["UPLOADS_BUCKET"],
+            results_bucket=env["RESULTS_BUCKET"],
+            erasures_queue=env["ERASURES_QUEUE_URL"],
         )
 
 
@@ -63,6 +73,31 @@ class Wiring:
             min_length=settings.password_min_length,
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
+        self._settings = settings
+        self._table = table
+
+    @cached_property
+    def erase(self) -> Erase:
+        """Made when somebody asks for it: nobody who logs in should wait for it."""
+        import boto3
+
+        from antiphon.identity.erase import Erase
+        from antiphon.identity.erase_dynamo import DynamoAccountRows
+        from antiphon.identity.erase_s3 import S3AccountObjects
+        from antiphon.identity.erase_sqs import SqsSecondLooks
+        from antiphon.platform.audit_dynamo import DynamoAuditLog
+        from antiphon.speech.s3 import s3_client
+
+        settings = self._settings
+        return Erase(
+            rows=DynamoAccountRows(self._table, system_clock),
+            objects=S3AccountObjects(
+                s3_client(settings.region), uploads=settings.uploads_bucket, results=settings.results_bucket
+            ),
+            looks=SqsSecondLooks(boto3.client("sqs", region_name=settings.region), settings.erasures_queue),
+            audit=DynamoAuditLog(self._table),
+            clock=system_clock,
+        )
 
 
 @cache

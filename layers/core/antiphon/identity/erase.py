@@ -67,15 +67,20 @@ class Erase:
         return self._finished(user_id)
 
     def resume(self, until: datetime) -> list[Receipt]:
-        """The janitor's part: erasures that were cut off."""
-        receipts = []
+        """The janitor's part: erasures that were cut off. One that cannot go on does not keep the others waiting; its error is raised at the end."""
+        receipts: list[Receipt] = []
+        failed: Exception | None = None
         for user_id in self._rows.due(self._clock()):
             try:
                 receipts.append(self(user_id, until))
             except NotFound:  # the index is a moment behind, and the trace may have expired
                 continue
+            except Exception as error:  # noqa: BLE001 - raised below
+                failed = failed or error
             if self._clock() >= until:
                 break
+        if failed:
+            raise failed
         return receipts
 
     def look_again(self, until: datetime) -> Removed:
