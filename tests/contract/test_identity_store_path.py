@@ -62,6 +62,9 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "ISSUER": OURS["issuer"],
         "AUDIENCE": OURS["audience"],
         "PASSWORD_MIN_LENGTH": "12",
+        "UPLOADS_BUCKET": "uploads-bucket",
+        "RESULTS_BUCKET": "results-bucket",
+        "ERASURES_QUEUE_URL": "https://sqs.invalid/erasures",
     }.items():
         monkeypatch.setenv(name, value)
 
