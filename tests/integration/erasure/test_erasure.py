@@ -221,7 +221,7 @@ def test_an_erasure_that_dies_at_any_call_is_finished_by_the_janitor(
     untouched = sorted(other.traces())
     at = 1
     while True:
-        anna = world.account(at)
+        anna, world.now = world.account(at), NOW
         anna.fill(many=1)
         faults.arm(at, kind)
         survived = step_counter(faults, lambda who=anna: world.erase(who.id, world.later))
