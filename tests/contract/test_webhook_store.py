@@ -129,6 +129,16 @@ def test_a_delivery_comes_back_as_it_was_written(deliveries: DeliveryStore) -> N
     assert deliveries.find(delivery(2).id) is None
 
 
+def test_a_removed_delivery_is_found_by_nobody(deliveries: DeliveryStore) -> None:
+    made = deliveries.create(delivery())
+    for _ in range(2):
+        deliveries.remove(made)
+    assert deliveries.get(USER, "whk_1", made.id) is None
+    assert deliveries.find(made.id) is None
+    with pytest.raises(Stale):
+        deliveries.replace(made, failed(made))
+
+
 def test_creating_a_delivery_twice_gives_the_first(deliveries: DeliveryStore) -> None:
     """W-05: the body of the first stays."""
     first = deliveries.create(delivery())
