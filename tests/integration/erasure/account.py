@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import boto3
@@ -46,6 +46,7 @@ STAYS = frozenset({"erased"})
 
 
 def make_buckets() -> Any:
+    client.cache_clear()
     s3 = s3_client(REGION)
     for bucket in (UPLOADS, RESULTS):
         s3.create_bucket(Bucket=bucket)
@@ -84,8 +85,8 @@ class Account:
         hint = {"defaults": {"speech": {"voice": self.canary}}}
         DynamoUsers(self.table).create(User(self.id, self.email, self.canary, NOW, self.canary, preferences=hint))
 
-    def fill(self, *, jobs: int = 1, many: int = 2) -> None:
-        """jobs: of each state and kind; many: rows of what there may be many of."""
+    def fill(self, *, jobs: int = 1, many: int = 2, places: Sequence[tuple[str, str]] = PLACES) -> None:
+        """jobs: of each state and kind; many: rows of what there may be many of; places: folders with objects in them."""
         self.register()
         canary = self.canary
         DynamoUsers(self.table).start_session(
@@ -105,7 +106,7 @@ class Account:
             entry = Entry(self.id, self.id, f"did.{canary}", canary, "succeeded", NOW + timedelta(seconds=place))
             DynamoAuditLog(self.table).append(entry)
         self._rows_of_others()
-        self._objects()
+        self._objects(places)
 
     def _job(self, kind: Kind, place: int, *, done: bool) -> Job:
         canary = self.canary
@@ -202,8 +203,8 @@ class Account:
             item = {"pk": pk, "sk": sk, "row": "other", "note": self.canary, **fields}
             client().put_item(TableName=self.table.name, Item={k: {"S": v} for k, v in item.items()})
 
-    def _objects(self) -> None:
-        for bucket, folder in PLACES:
+    def _objects(self, places: Sequence[tuple[str, str]]) -> None:
+        for bucket, folder in places:
             for name in ("a", "b/c", "ü d"):
                 key = f"{folder}/{self.id}/{name}"
                 for text in (self.canary, f"{self.canary} again"):
@@ -226,7 +227,9 @@ class Account:
         return other
 
 
+@cache
 def client() -> Any:
+    """Of this test; making one takes longer than most calls."""
     return boto3.client("dynamodb", region_name=REGION)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -198,7 +199,7 @@ def test_an_erasure_that_runs_out_of_time_is_gone_on_with_and_counts_it_all(worl
     assert world.erase.resume(world.later) == []
 
 
-def step_counter(faults: Faults, work: Callable[[], object]) -> bool:
+def survive(faults: Faults, work: Callable[[], object]) -> bool:
     """Whether the work came to its end; False when the process died in it."""
     try:
         with faults.watched():
@@ -209,6 +210,7 @@ def step_counter(faults: Faults, work: Callable[[], object]) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_erasure_that_dies_at_any_call_is_finished_by_the_janitor(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
@@ -217,14 +219,14 @@ def test_an_erasure_that_dies_at_any_call_is_finished_by_the_janitor(
     faults = Faults(monkeypatch)
     monkeypatch.setattr("antiphon.identity.erase_dynamo.LIMIT_MINUTES", 1)
     other = world.account(999_999)
-    other.fill()
+    other.fill(many=1)
     untouched = sorted(other.traces())
     at = 1
     while True:
         anna, world.now = world.account(at), NOW
-        anna.fill(many=1)
+        anna.fill(many=1, places=[(UPLOADS, "uploads"), (RESULTS, "speech")])
         faults.arm(at, kind)
-        survived = step_counter(faults, lambda who=anna: world.erase(who.id, world.later))
+        survived = survive(faults, partial(world.erase, anna.id, world.later))
         if not survived:
             world.now += timedelta(seconds=61)
             receipts = world.erase.resume(world.later)
@@ -233,16 +235,16 @@ def test_an_erasure_that_dies_at_any_call_is_finished_by_the_janitor(
                 assert (at, kind) == (1, "before")
                 world.erase(anna.id, world.later)
         assert anna.traces() == [], (faults.struck, at)
-        assert len([r for r in everything() if r["row"]["S"] == "audit" and r["pk"] == {"S": "audit#-"}]) == at
         if not faults.struck:
             break
         at += 1
+    assert len([row for row in everything() if row["pk"] == {"S": "audit#-"}]) == at
     assert sorted(other.traces()) == untouched
     world.erase.look_again(world.later)
     assert world.looks.waiting == []
     with capsys.disabled():
         print(f"\nerasure, {kind}: {at - 1} points of failure tried")
-    assert at > 60
+    assert at > 50
 
 
 def test_a_worker_that_holds_a_job_writes_no_more_of_it(world: World) -> None:

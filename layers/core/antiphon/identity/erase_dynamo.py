@@ -9,6 +9,7 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.update import Action
 
 from antiphon.identity.dynamo import EmailRow, TombstoneRow, tombstone_of
 from antiphon.identity.model import Mark, Removed, UserStatus, email_key
@@ -71,7 +72,7 @@ class DynamoAccountRows:
     def mark(self, user_id: str, now: datetime, due: datetime) -> Mark | None:
         profiles = self._profiles
         row = profiles(f"user#{user_id}", "profile")
-        actions = [
+        actions: list[Action] = [
             profiles.status.set(UserStatus.ERASING.value),
             profiles.erasing_at.set(profiles.erasing_at | rfc3339(now)),
             profiles.gsi1pk.set(f"due#erasure#{_shard(user_id)}"),
@@ -97,7 +98,7 @@ class DynamoAccountRows:
         open_ones = ~jobs.status.is_in(*ENDED)
         for job in jobs.query(pk, jobs.sk.startswith("job#"), open_ones, consistent_read=True):
             # The version is what every other writer's condition holds on to.
-            actions = [
+            actions: list[Action] = [
                 jobs.status.set("canceled"),
                 jobs.version.set(jobs.version + 1),
                 jobs.lease_owner.remove(),
@@ -143,7 +144,7 @@ class DynamoAccountRows:
 
     def finish(self, mark: Mark, removed: Removed, at: datetime) -> None:
         profiles, emails = self._profiles, self._emails
-        counted = {"rows": removed.rows, "objects": removed.objects, "versions": removed.versions}
+        counted: dict[str, Any] = {"rows": removed.rows, "objects": removed.objects, "versions": removed.versions}
         ttl = int((at + TOMBSTONE_FOR).timestamp())
         trace = self._tombstones(*tombstone_of(mark.user_id), row="erased", at=rfc3339(at), ttl=ttl, **counted)
         own = emails.pk.does_not_exist() | (emails.user_id == mark.user_id)
