@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from asked import device, listed, me, page_of
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from shapes import PASSWORD, PROFILE, changes_of
+from shapes import ERASE, PASSWORD, PROFILE, changes_of
 from views import audit_view, nothing, user_view
 from wiring import wiring
 
 from antiphon.identity.model import User
+from antiphon.platform.clock import rfc3339, system_clock
 from antiphon.platform.rest import body_of, raw_body
 
 router = Router()
+ERASE_FOR = timedelta(seconds=20)
+"""What one request may take of an erasure; the gateway gives up after 29."""
 
 
 def profile(user: User) -> dict[str, Any]:
@@ -34,6 +38,27 @@ def change_me() -> dict[str, Any]:
     """JSON Merge Patch: what is left out stays, null removes."""
     sent = body_of(raw_body(router), PROFILE)
     return profile(wiring().account.change(me(router).user_id, **changes_of(sent)))
+
+
+@router.delete("/v1/me")
+def erase_me() -> Response[Any]:
+    """Everything of the account, objects included. With a ``password``, only if it is right: who finds an unlocked phone has none.
+
+    200 when nothing is left; 202 while it goes on by itself. From the first moment on nobody is signed in.
+    """
+    raw, caller, here = raw_body(router), me(router), device(router)
+    sent = body_of(raw, ERASE) if raw else {}
+    if "password" in sent:
+        wiring().account.check_password(caller.user_id, sent["password"], "password", here)
+    receipt = wiring().erase(caller.user_id, system_clock() + ERASE_FOR)
+    body = {
+        "status": "erased" if receipt.complete else "erasing",
+        "rows": receipt.rows,
+        "objects": receipt.objects,
+        "versions": receipt.versions,
+        "at": rfc3339(receipt.at),
+    }
+    return Response(200 if receipt.complete else 202, "application/json", body)
 
 
 @router.get("/v1/me/audit")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
@@ -31,6 +32,9 @@ from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 
+if TYPE_CHECKING:
+    from antiphon.identity.erase import Erase
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,6 +51,8 @@ class Settings:
     password_min_length: int
     auth_requests: int
     log_level: str
+    results_bucket: str
+    erasures_queue: str
 
     @classmethod
     def read(cls) -> Settings:
@@ -63,6 +69,8 @@ class Settings:
             auth_requests=int(env["AUTH_REQUESTS_PER_MINUTE"]),
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
             log_level=env.get("LOG_LEVEL", "INFO"),
+            results_bucket=env["RESULTS_BUCKET"],
+            erasures_queue=env["ERASURES_QUEUE_URL"],
         )
 
 
@@ -109,6 +117,29 @@ class Wiring:
         )
         self.audit = audit
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), clock)
+        self._table = table
+
+    @cached_property
+    def erase(self) -> Erase:
+        """Made when somebody asks for it: nobody who logs in should wait for it."""
+        import boto3
+
+        from antiphon.identity.erase import Erase
+        from antiphon.identity.erase_dynamo import DynamoAccountRows
+        from antiphon.identity.erase_s3 import S3AccountObjects
+        from antiphon.identity.erase_sqs import SqsSecondLooks
+        from antiphon.speech.s3 import s3_client
+
+        settings = self.settings
+        return Erase(
+            rows=DynamoAccountRows(self._table, system_clock),
+            objects=S3AccountObjects(
+                s3_client(settings.region), uploads=settings.uploads_bucket, results=settings.results_bucket
+            ),
+            looks=SqsSecondLooks(boto3.client("sqs", region_name=settings.region), settings.erasures_queue),
+            audit=self.audit,
+            clock=system_clock,
+        )
 
 
 @cache

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from wiring import wiring
+
+from antiphon.platform.clock import system_clock
+
+ERASE_FOR = timedelta(seconds=15)
+"""Of each of the two parts, so that both, and a last page of each, fit into the function's time."""
 
 logger = Logger(service="janitor", use_rfc3339=True, utc=True)
 
@@ -21,4 +27,16 @@ def handler(event: dict[str, Any], context: Any) -> None:
             work.lanes.forget(letter)
         dead[outcome or "left"] += 1
     deliveries = work.deliveries()
-    logger.info("swept", jobs=dict(jobs), dead_letters=dict(dead), deliveries=deliveries)
+    try:
+        erased = work.erase.resume(system_clock() + ERASE_FOR)
+    finally:
+        late = work.erase.look_again(system_clock() + ERASE_FOR)
+    logger.info(
+        "swept",
+        jobs=dict(jobs),
+        dead_letters=dict(dead),
+        deliveries=deliveries,
+        erased=len([receipt for receipt in erased if receipt.complete]),
+        erasing=len([receipt for receipt in erased if not receipt.complete]),
+        late={"rows": late.rows, "objects": late.objects, "versions": late.versions},
+    )

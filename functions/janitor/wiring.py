@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from antiphon.identity.erase import Erase
+from antiphon.identity.erase_dynamo import DynamoAccountRows
+from antiphon.identity.erase_s3 import S3AccountObjects
+from antiphon.identity.erase_sqs import SqsSecondLooks
+from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
 from antiphon.speech.model import Kind
+from antiphon.speech.s3 import s3_client
 from antiphon.speech.sweep import SweepJobs
 from antiphon.webhooks.dynamo import DynamoDeliveryStore
 from antiphon.webhooks.sqs import SqsDeliveryQueue
@@ -37,6 +43,13 @@ class Wiring:
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
+        )
+        self.erase = Erase(
+            rows=DynamoAccountRows(table, system_clock),
+            objects=S3AccountObjects(s3_client(region), uploads=env["UPLOADS_BUCKET"], results=env["RESULTS_BUCKET"]),
+            looks=SqsSecondLooks(sqs, env["ERASURES_QUEUE_URL"]),
+            audit=DynamoAuditLog(table),
+            clock=system_clock,
         )
 
 

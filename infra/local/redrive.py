@@ -17,7 +17,7 @@ from antiphon.speech.again import RetryDead
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.model import Kind
 
-QUEUES = ("Uploads", "Deliveries", "Transcription", "TranscriptionPriority", "Speech", "SpeechPriority")
+QUEUES = ("Uploads", "Deliveries", "Transcription", "TranscriptionPriority", "Speech", "SpeechPriority", "Erasures")
 
 
 def outputs(stack: str, region: str) -> dict[str, str]:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     jobs = RetryDead(jobs=DynamoJobStore(Table(places["TableName"], region)), clock=system_clock)
 
     def again(message: dict[str, Any]) -> None:
-        if queue in ("Uploads", "Deliveries"):
+        if queue in ("Uploads", "Deliveries", "Erasures"):
             send_back(client, places[f"{queue}QueueUrl"], message)
         else:  # a lane: its letter is of a job that has failed, and the job brings its own new message
             body = json.loads(message["Body"])

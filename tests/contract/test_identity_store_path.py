@@ -63,8 +63,10 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "AUDIENCE": OURS["audience"],
         "PASSWORD_MIN_LENGTH": "12",
         "AUTH_REQUESTS_PER_MINUTE": "1000",
-        "UPLOADS_BUCKET": "uploads",
         "MAILS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/mails",
+        "UPLOADS_BUCKET": "uploads-bucket",
+        "RESULTS_BUCKET": "results-bucket",
+        "ERASURES_QUEUE_URL": "https://sqs.invalid/erasures",
     }.items():
         monkeypatch.setenv(name, value)
 

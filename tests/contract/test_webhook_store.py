@@ -99,9 +99,9 @@ def test_an_endpoint_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -
 
 def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> None:
     made = endpoints.create(endpoint())
-    assert not endpoints.delete(OTHER, made.id)
-    assert endpoints.delete(USER, made.id)
-    assert not endpoints.delete(USER, made.id)
+    assert not endpoints.delete(OTHER, made.id, NOW)
+    assert endpoints.delete(USER, made.id, NOW)
+    assert not endpoints.delete(USER, made.id, NOW)
     assert endpoints.get(USER, made.id) is None
     assert not endpoints.replace(made, replace(made, active=False))
     assert endpoints.get(USER, made.id) is None
@@ -127,6 +127,16 @@ def test_a_delivery_comes_back_as_it_was_written(deliveries: DeliveryStore) -> N
     assert deliveries.find(made.id) == after
     assert deliveries.get(USER, "whk_2", made.id) is None
     assert deliveries.find(delivery(2).id) is None
+
+
+def test_a_removed_delivery_is_found_by_nobody(deliveries: DeliveryStore) -> None:
+    made = deliveries.create(delivery())
+    for _ in range(2):
+        deliveries.remove(made)
+    assert deliveries.get(USER, "whk_1", made.id) is None
+    assert deliveries.find(made.id) is None
+    with pytest.raises(Stale):
+        deliveries.replace(made, failed(made))
 
 
 def test_creating_a_delivery_twice_gives_the_first(deliveries: DeliveryStore) -> None:

@@ -28,6 +28,12 @@ RARE = {
     ("Janitor", "LaneState"): "only when a job waited for a quarter of an hour",
     ("Janitor", "Deliveries"): "only when a delivery became due",
     ("Janitor", "Table"): "only when something became due",
+    ("Janitor", "EraseRows"): "only when an erasure was cut off, or a quarter of an hour after one",
+    ("Janitor", "FindWhatIsErased"): "only when an erasure was cut off, or a quarter of an hour after one",
+    ("Janitor", "Erase"): "only when an erasure was cut off, or a quarter of an hour after one",
+    ("Janitor", "LookAgain"): "only when an erasure was cut off, or a quarter of an hour after one",
+    ("Delivery", "RemoveWhatIsNobodys"): "only when an endpoint is deleted while a delivery to it waits",
+    ("Synthesizer", "RemoveWhatIsNobodys"): "only when a job is deleted in the moment in which its audio is written",
     ("Janitor", "Due"): "counted where the janitor ran; a run of the suite may be over before its minute",
 }
 """Statements whose moment does not come in a run of minutes; unit and integration tests hold what they are for."""

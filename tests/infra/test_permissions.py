@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from antiphon.identity.erase_s3 import RESULTS, UPLOADS
 from infra.local.stack import WORKERS
 from tests.infra.system import ROOT, Resource, System, source
 
@@ -114,6 +117,28 @@ def test_every_right_to_an_object_is_one_to_a_kind_of_object(cloud: System) -> N
         for resource in listed(statement["Resource"]):
             if ":s3:::" in resource and resource.endswith(">/*"):
                 assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} >= set(statement["Action"]), role.name
+
+
+def folders(system: System, actions: set[str], role: str | None = None) -> set[tuple[str, str]]:
+    """(bucket, folder) of all rights to one of these actions on objects."""
+    return {
+        (resource.split(":::")[1].split("/")[0], resource.removesuffix("/*").rsplit("/", 1)[1])
+        for owner, statement in role_statements(system)
+        if role in (None, owner.name) and actions & set(statement["Action"])
+        for resource in listed(statement["Resource"])
+        if ":s3:::" in resource and not resource.endswith(">/*")
+    }
+
+
+@pytest.mark.parametrize("role", ["api/AuthRole", "jobs/JanitorRole"])
+def test_an_erasure_reaches_every_place_to_which_anybody_may_write(cloud: System, role: str) -> None:
+    """U-40: of a user's own drops too, for which no role of ours is needed."""
+    written = folders(cloud, {"s3:PutObject"})
+    reached = folders(cloud, {"s3:DeleteObjectVersion"}, role)
+    assert reached == folders(cloud, {"s3:AbortMultipartUpload"}, role)
+    uploads = next(bucket for bucket, folder in written if folder == "uploads")
+    assert written | {(uploads, "inbox")} == reached
+    assert {folder for _, folder in reached} == {*UPLOADS, *RESULTS}
 
 
 def test_no_account_and_no_secret_is_written_down() -> None:

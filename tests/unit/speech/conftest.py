@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.identity.ports import Standing
 from antiphon.media.items_memory import MemoryMediaStore
 from antiphon.platform.audit_memory import MemoryAuditLog
 from antiphon.platform.request import Caller
@@ -39,9 +40,13 @@ def wav(samples: int = 1600) -> bytes:
 class KnownUsers:
     tiers: dict[str, str] = field(default_factory=lambda: {ANNA.user_id: "free", BORIS.user_id: "premium"})
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
 
     def tier_of(self, user_id: str) -> str | None:
         return self.tiers.get(user_id)
+
+    def standing(self, user_id: str) -> Standing:
+        return "here" if user_id in self.tiers else "erased" if user_id in self.erased else "unknown"
 
     def defaults_of(self, user_id: str) -> Mapping[str, Any]:
         return self.defaults.get(user_id, {})

@@ -115,9 +115,10 @@ def test_an_object_without_a_job_makes_nothing_and_is_audited(desk: Desk) -> Non
     arrival = desk.put(f"uploads/{ANNA.user_id}/job_01ARZ3NDEKTSV4RRFFQ69G5FAV", wav())
     assert desk.arrive(arrival) == "stray"
     assert desk.keys("uploads/") == []
-    assert len(desk.keys("rejected/stray/")) == 1
+    assert len(desk.keys(f"rejected/{ANNA.user_id}/")) == 1
     (entry,) = desk.audit.entries.values()
-    assert (entry.action, entry.outcome) == ("object.stray", "no_such_job")
+    assert (entry.user_id, entry.action, entry.outcome) == (ANNA.user_id, "object.stray", "no_such_job")
+    assert entry.target == arrival.key
     assert desk.events == []
 
 
@@ -134,7 +135,8 @@ def test_an_object_under_another_users_key_makes_nothing(desk: Desk) -> None:
 )
 def test_an_object_at_no_known_place_is_put_aside(desk: Desk, key: str) -> None:
     assert desk.arrive(desk.put(key, wav())) == "stray"
-    assert desk.keys()[0].startswith("rejected/stray/")
+    owner = key.split("/")[1] if ANNA.user_id in key else "stray"
+    assert desk.keys()[0].startswith(f"rejected/{owner}/")
 
 
 def test_an_object_for_a_deleted_job_is_put_aside(desk: Desk) -> None:
@@ -214,7 +216,21 @@ def test_a_drop_that_cannot_be_used_fails_with_the_reason(
 
 def test_a_drop_for_nobody_is_put_aside(desk: Desk) -> None:
     """U-04"""
-    assert desk.arrive(desk.put("inbox/usr_00000000000000000000000000/a.wav", wav())) == "stray"
+    nobody = "usr_00000000000000000000000000"
+    assert desk.arrive(desk.put(f"inbox/{nobody}/a.wav", wav())) == "stray"
+    (entry,) = desk.audit.entries.values()
+    assert [entry.target] == desk.keys()
+    assert nobody not in repr(entry)
+
+
+@pytest.mark.parametrize("place", ["uploads/{}/job_01ARZ3NDEKTSV4RRFFQ69G5FAV", "uploads/{}/x", "inbox/{}/a.wav"])
+def test_what_comes_for_an_erased_account_is_removed_without_a_trace(desk: Desk, place: str) -> None:
+    """U-40: a presigned upload is good for a quarter of an hour, whatever became of the account."""
+    gone = "usr_00000000000000000000000000"
+    desk.users.erased.add(gone)
+    assert desk.arrive(desk.put(place.format(gone), wav())) == "erased"
+    assert desk.keys() == []
+    assert desk.audit.entries == {}
 
 
 def test_a_media_item_becomes_ready_and_can_be_transcribed(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from antiphon.media.formats import FORMATS
 from antiphon.platform.errors import EngineError, LeaseLost, NotFound
 from antiphon.speech import model
 from antiphon.speech.model import Checkpoint, Status
+from antiphon.speech.ports import Stale
 from antiphon.work.lease import Drained
 from tests.unit.speech_work.conftest import RESULTS, UPLOADS, Desk
 from tests.unit.work.conftest import USER
@@ -171,6 +172,49 @@ def test_a_job_that_is_canceled_while_its_audio_is_put_together_has_no_result(
     with pytest.raises(LeaseLost):
         desk.run(job)
     assert (desk.now(job).status, dict(desk.now(job).result)) == (Status.CANCELED, {})
+    assert desk.keys(RESULTS) == [f"parts/{USER}/{job.id}/{n:06d}.wav" for n in range(3)], "for a retry"
+
+
+@pytest.mark.parametrize("written", ["a part", "the audio"])
+def test_of_a_job_that_is_gone_nothing_stays_that_was_on_its_way(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """U-40: whoever removed the job looked before this object was there."""
+    job = desk.text(TEXT)
+    name = "put" if written == "a part" else "upload"
+    write = getattr(desk.objects, name)
+
+    def remove_first(bucket: str, key: str, *rest: Any, **how: Any) -> None:
+        if written == "the audio" or key.endswith("000001.wav"):
+            desk.store.delete(desk.now(job))
+            desk.objects.delete_prefix(RESULTS, "")
+        write(bucket, key, *rest, **how)
+
+    monkeypatch.setattr(desk.objects, name, remove_first)
+    with pytest.raises(LeaseLost):
+        desk.run(job)
+    assert desk.keys(RESULTS) == []
+
+
+def test_the_audio_of_a_speech_that_succeeded_stays_whoever_changed_the_row_since(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the last write is lost, and the job renamed before it is read again: the attempt looks lost, and is not."""
+    job = desk.text(TEXT)
+    apply = desk.store.apply
+
+    def lose_the_answer(change: model.Change, **rest: Any) -> None:
+        apply(change, **rest)
+        if change.after.status is Status.SUCCEEDED:
+            monkeypatch.setattr(desk.store, "apply", apply)
+            desk.edit(job, title="another")
+            raise Stale
+
+    monkeypatch.setattr(desk.store, "apply", lose_the_answer)
+    with pytest.raises(LeaseLost):
+        desk.run(job)
+    assert desk.now(job).status is Status.SUCCEEDED
+    assert len(desk.audio(job)) == desk.now(job).result["bytes"]
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "...", "<speak></speak>"])

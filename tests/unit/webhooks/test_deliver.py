@@ -22,6 +22,7 @@ from antiphon.webhooks.memory import (
 )
 from antiphon.webhooks.model import (
     CALLBACK,
+    ERASED,
     GRACE,
     LADDER,
     Delivery,
@@ -256,6 +257,21 @@ def test_a_switched_off_endpoint_ends_what_waits(failing: World) -> None:
     assert len(failing.wire.posted) == 1
     failing.clock.move(days=2)
     assert failing.sweep() == 0
+
+
+@pytest.mark.parametrize("how", ["deleted", "erased"])
+def test_of_an_endpoint_that_is_gone_nothing_that_waits_is_kept(failing: World, how: str) -> None:
+    """W-18, U-40: a row written while the endpoint went would be found by nobody."""
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    if how == "deleted":
+        assert failing.endpoints.delete(USER, failing.endpoint.id, failing.clock())
+    else:
+        gone = replace(failing.endpoint, active=False, disabled_reason=ERASED)
+        assert failing.endpoints.replace(failing.endpoint, gone)
+    assert failing.deliverer.deliver(failing.queue.sent[0].errand) is None
+    assert failing.deliveries.find(delivery_id(event.id, failing.endpoint.id)) is None
+    assert len(failing.wire.posted) == 1
 
 
 def test_an_event_that_is_gone_is_no_error(failing: World) -> None:

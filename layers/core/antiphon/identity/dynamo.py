@@ -12,8 +12,8 @@ from pynamodb.exceptions import PutError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from antiphon.identity.model import ApiKey, Replay, Session, User, UserStatus, email_key
-from antiphon.identity.ports import Changed, EmailTaken
+from antiphon.identity.model import ApiKey, Replay, Session, User, UserStatus, account_key, email_key
+from antiphon.identity.ports import Changed, EmailTaken, Standing
 from antiphon.platform.audit import Entry
 from antiphon.platform.audit_dynamo import AuditRow, audit_row
 from antiphon.platform.clock import from_rfc3339, rfc3339
@@ -74,6 +74,19 @@ class KeyRefRow(KeyRow):
     used_at = UnicodeAttribute(null=True)
 
 
+class TombstoneRow(Row):
+    """That an account was erased, and what was removed with it; it does not say whose."""
+
+    at = UnicodeAttribute()
+    rows = NumberAttribute()
+    objects = NumberAttribute()
+    versions = NumberAttribute()
+
+
+def tombstone_of(user_id: str) -> tuple[str, str]:
+    return f"erased#{account_key(user_id)}", "erased"
+
+
 class DynamoUsers:
     """Also what intake needs to know of users: tier and defaults."""
 
@@ -84,6 +97,7 @@ class DynamoUsers:
         self._sessions = table.bind(SessionRow)
         self._events = table.bind(EventRow)
         self._audit = table.bind(AuditRow)
+        self._tombstones = table.bind(TombstoneRow)
 
     def create(self, user: User) -> None:
         email = self._emails(f"email#{email_key(user.email)}", "user", row="email", user_id=user.id)
@@ -128,7 +142,8 @@ class DynamoUsers:
         rows = self._users
         try:
             self._at(user.id).update(
-                [rows.password_hash.set(password_hash)], condition=rows.password_hash == user.password_hash
+                [rows.password_hash.set(password_hash)],
+                condition=(rows.password_hash == user.password_hash) & (rows.status == user.status.value),
             )
         except UpdateError as error:
             if error.cause_response_code != _CHANGED:
@@ -298,6 +313,16 @@ class DynamoUsers:
             replay=replay,
             ttl=int(session.expires_at.timestamp()),
         )
+
+    def standing(self, user_id: str) -> Standing:
+        user = self.get(user_id)
+        if user is not None:
+            return "erased" if user.status is UserStatus.ERASING else "here"
+        try:
+            self._tombstones.get(*tombstone_of(user_id), consistent_read=True)
+        except self._tombstones.DoesNotExist:
+            return "unknown"
+        return "erased"
 
     def _row(self, user: User) -> UserRow:
         return self._users(

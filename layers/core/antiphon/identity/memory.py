@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from antiphon.identity.model import ApiKey, Session, User
-from antiphon.identity.ports import Changed, EmailTaken
+from antiphon.identity.model import ApiKey, Session, User, UserStatus, account_key
+from antiphon.identity.ports import Changed, EmailTaken, Standing
 from antiphon.platform.audit import Entry
 from antiphon.platform.events import Event
 from antiphon.platform.pages import Page
@@ -24,6 +24,7 @@ class MemoryUsers:
         self._lock = threading.Lock()
         self.events: list[Event] = []
         self.entries: list[Entry] = []
+        self.tombstones: set[str] = set()
 
     def create(self, user: User) -> None:
         with self._lock:
@@ -40,7 +41,7 @@ class MemoryUsers:
     def replace_password_hash(self, user: User, password_hash: str) -> None:
         with self._lock:
             now = self._users.get(user.id)
-            if now and now.password_hash == user.password_hash:
+            if now and (now.password_hash, now.status) == (user.password_hash, user.status):
                 self._users[user.id] = replace(now, password_hash=password_hash)
 
     def change_password(self, user: User, password_hash: str, session: Session | None, event: Event) -> None:
@@ -127,6 +128,12 @@ class MemoryUsers:
     def tier_of(self, user_id: str) -> str | None:
         user = self.get(user_id)
         return user.tier if user and user.active else None
+
+    def standing(self, user_id: str) -> Standing:
+        user = self.get(user_id)
+        if user is None:
+            return "erased" if account_key(user_id) in self.tombstones else "unknown"
+        return "erased" if user.status is UserStatus.ERASING else "here"
 
     def defaults_of(self, user_id: str) -> Mapping[str, Any]:
         user = self.get(user_id)

@@ -26,6 +26,13 @@ _BAD_EMAIL = "Send an address such as anna@example.com."
 class UserStatus(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    ERASING = "erasing"
+    """On the way out: there is no way back."""
+
+
+def account_key(user_id: str) -> str:
+    """By what an erased account is known: ids are random, so nobody finds the id to it."""
+    return hashlib.sha256(user_id.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -123,3 +130,33 @@ def normal_email(text: str) -> str:
 def email_key(email: str) -> str:
     """By what a normal address is found, so that no key of the table holds an address."""
     return hashlib.sha256(email.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Removed:
+    """``versions``: of objects, delete markers included."""
+
+    rows: int = 0
+    objects: int = 0
+    versions: int = 0
+
+    def __add__(self, other: Removed) -> Removed:
+        return Removed(self.rows + other.rows, self.objects + other.objects, self.versions + other.versions)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An account that is being erased. ``at``: since when; ``removed``: by those who stopped before the end."""
+
+    user_id: str
+    email: str
+    at: datetime
+    removed: Removed = Removed()
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """``receipt``: by which the message is forgotten."""
+
+    user_id: str
+    receipt: str

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from antiphon.identity.model import ApiKey, Session, User
+from antiphon.identity.model import ApiKey, Mark, Removed, SecondLook, Session, User
 from antiphon.platform.audit import Entry
 from antiphon.platform.events import Event
 from antiphon.platform.pages import Page
+
+Standing = Literal["here", "erased", "unknown"]
+"""Of an account: ``here``, also a suspended one; ``erased``: it is on its way out, or went within the last day."""
 
 
 class EmailTaken(Exception):
@@ -101,4 +104,59 @@ class TokenKeys(Protocol):
         """Public keys by ``kid``, as `cryptography` has them."""
 
 
-__all__ = ["Changed", "EmailTaken", "KeyStore", "SessionStore", "TokenKeys", "TokenSigner", "UserStore"]
+class AccountRows(Protocol):
+    """All rows of one user. Methods that give an iterator do their work as it is taken, a batch for each item, and can be begun again."""
+
+    def mark(self, user_id: str, now: datetime, due: datetime) -> Mark | None:
+        """From here on nobody is let in as this user, and `due` names the account from the moment ``due`` on. The first mark's moment stays.
+        None where there is no such user."""
+
+    def due(self, now: datetime) -> Iterator[str]:
+        """Ids of marked users whose moment has come."""
+
+    def stop(self, user_id: str) -> Iterator[Removed]:
+        """End open jobs and switch endpoints off, telling nobody: whoever still works on one can write no more of it."""
+
+    def remove(self, user_id: str, email: str | None) -> Iterator[Removed]:
+        """All rows but the profile and the address, a row after those that are found by it. email: None where the address is not theirs any more."""
+
+    def pause(self, mark: Mark, removed: Removed, due: datetime) -> None:
+        """Keep what was removed so far, for the count, and come again."""
+
+    def finish(self, mark: Mark, removed: Removed, at: datetime) -> None:
+        """Profile and address go, a trace without the person stays for a day: one transaction. Safe to repeat."""
+
+    def finished(self, user_id: str) -> tuple[Removed, datetime] | None:
+        """What `finish` left within the last day."""
+
+
+class AccountObjects(Protocol):
+    def remove(self, user_id: str) -> Iterator[Removed]:
+        """All versions and delete markers of all objects of the user, and uploads in parts that were not completed; a page for each item."""
+
+
+class SecondLooks(Protocol):
+    """Names of accounts that are to be looked at once more, outside the table: there is nothing left to find them by in it."""
+
+    def send(self, user_id: str) -> None:
+        """To be received in a quarter of an hour."""
+
+    def receive(self) -> Iterator[SecondLook]: ...
+
+    def forget(self, look: SecondLook) -> None:
+        """It is done. One that is not forgotten comes again."""
+
+
+__all__ = [
+    "AccountObjects",
+    "AccountRows",
+    "Changed",
+    "EmailTaken",
+    "KeyStore",
+    "SecondLooks",
+    "SessionStore",
+    "Standing",
+    "TokenKeys",
+    "TokenSigner",
+    "UserStore",
+]

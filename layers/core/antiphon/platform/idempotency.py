@@ -31,8 +31,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Record:
-    """``owner``: random per attempt; ``fingerprint``: SHA-256 of the raw body, hex; ``answer``: None while working."""
+    """``user``: whose key it is, an id or the hash of an address; ``id``: SHA-256 of method, path and key, hex; ``owner``: random per attempt;
+    ``fingerprint``: SHA-256 of the raw body, hex; ``answer``: None while working."""
 
+    user: str
     id: str
     owner: str
     seed: str
@@ -49,7 +51,7 @@ class IdempotencyStore(Protocol):
         A record is live while it has an answer and has not expired, or while it is locked.
         """
 
-    def get(self, record_id: str) -> Record | None: ...
+    def get(self, user: str, record_id: str) -> Record | None: ...
 
     def finish(self, record: Record) -> None:
         """Store the answer, if this owner still holds the record."""
@@ -74,8 +76,9 @@ class Idempotency:
                 fields=(Field("Idempotency-Key", f"Send 1 to {MAX_KEY} printable characters."),),
             )
         now = self._clock()
-        record_id = hashlib.sha256("\x1f".join((user, method, path, key)).encode()).hexdigest()
+        record_id = hashlib.sha256("\x1f".join((method, path, key)).encode()).hexdigest()
         record = Record(
+            user=user,
             id=record_id,
             owner=str(ULID()),
             seed=str(ULID.from_datetime(now)),
@@ -83,7 +86,7 @@ class Idempotency:
             locked_until=now + WORKING,
             expires_at=now + KEEP,
         )
-        stale = self._store.get(record_id)
+        stale = self._store.get(user, record_id)
         if stale and stale.answer is None and stale.expires_at > now and stale.fingerprint == record.fingerprint:
             record = replace(record, seed=stale.seed)
         live = self._store.claim(record, now)

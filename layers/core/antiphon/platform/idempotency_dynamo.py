@@ -31,15 +31,16 @@ class DynamoIdempotencyStore:
     def __init__(self, table: Table) -> None:
         self._rows = table.bind(IdempotencyRow)
 
-    def get(self, record_id: str) -> Record | None:
+    def get(self, user: str, record_id: str) -> Record | None:
         try:
-            row = self._rows.get(f"idem#{record_id}", "idem", consistent_read=True)
+            row = self._rows.get(f"idem#{user}", record_id, consistent_read=True)
         except self._rows.DoesNotExist:
             return None
         answer = row.answer and Answer(
             row.answer["status"], tuple((k, v) for k, v in row.answer["headers"]), row.answer["body"]
         )
         return Record(
+            user,
             record_id,
             row.owner,
             row.seed,
@@ -61,7 +62,7 @@ class DynamoIdempotencyStore:
         except PutError as error:
             if error.cause_response_code != _CONDITION_FAILED:
                 raise
-            live = self.get(record.id)
+            live = self.get(record.user, record.id)
             return None if live and live.owner == record.owner else live
         return None
 
@@ -82,8 +83,8 @@ class DynamoIdempotencyStore:
             "body": record.answer.body,
         }
         return self._rows(
-            f"idem#{record.id}",
-            "idem",
+            f"idem#{record.user}",
+            record.id,
             row="idempotency",
             owner=record.owner,
             seed=record.seed,

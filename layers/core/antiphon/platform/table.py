@@ -2,7 +2,7 @@
 
 | row          | pk                 | sk                        | gsi1pk           | gsi1sk          | ttl      | found by                                    |
 |--------------|--------------------|---------------------------|------------------|-----------------|----------|---------------------------------------------|
-| user         | user#<usr>         | profile                   |                  |                 |          | authorizer, login, intake                   |
+| user         | user#<usr>         | profile                   | due#erasure#<n>  | due time        |          | authorizer, login, intake; janitor, while it is being erased |
 | email        | email#<sha256>     | user                      |                  |                 |          | register, login (one user per address)      |
 | session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
@@ -14,13 +14,18 @@
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
 | webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
+| webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |
 | delivery     | webhook#<whk>      | delivery#<dlv>            | due#delivery#<n> | due time        | 30 d     | log newest first, janitor                   |
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
-| idempotency  | idem#<sha256>      | idem                      |                  |                 | 24 h     | repeat of a POST                            |
 | limit        | limit#<who>#<min>  | limit                     |                  |                 | minutes  | requests of a user or network in a minute   |
 | attempts     | attempts#<who>     | attempts                  |                  |                 | 2 h      | wrong passwords of an account or network    |
 | mails        | mails#<sha256>     | <hour>                    |                  |                 | 2 h      | mails to an address in an hour              |
+| idempotency  | idem#<user>        | <sha256>                  |                  |                 | 24 h     | repeat of a POST; user: <usr> or the address's hash |
 | audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
+| erased       | erased#<sha256>    | erased                    |                  |                 | 24 h     | intake, repeat of a DELETE; of the user's id |
+
+An erasure (identity/erase_dynamo.py) finds all rows of a user from user#<usr>, events#<usr>, audit#<usr>, idem#<usr> and the address: a new kind of
+row has the user or the address in its key, or is led to by one that has.
 
 Deliveries to a job's own callback_url lie under webhook#callback#<usr>.
 

@@ -61,7 +61,7 @@ class Arrive:
         self._clock = clock
 
     def __call__(self, arrival: Arrival) -> str:
-        """Gives what was done, for the log: queued, ready, rejected, stray, gone or unchanged."""
+        """Gives what was done, for the log: queued, ready, rejected, stray, erased, gone or unchanged."""
         stored = self._objects.head(arrival.bucket, arrival.key, arrival.version)
         if stored is None:
             return "gone"
@@ -194,11 +194,22 @@ class Arrive:
         return "rejected"
 
     def _stray(self, arrival: Arrival, code: str) -> str:
-        """Nothing knows this object: nobody is told, it is kept apart for a day, and the audit log has it."""
-        target = derived_id("req", arrival.at, arrival.bucket, arrival.key, arrival.sequencer)
-        self._audit.append(Entry("-", "intake", "object.stray", arrival.key[:500], code, arrival.at))
+        """Nothing knows this object: nobody is told, it is kept apart for a day, and the audit log has it.
+
+        Object and entry lie with the user whose place it was, if there is one, so that they go with the account; else the entry names only where
+        the object was put. What comes for an account that was erased is removed at once, without a trace.
+        """
+        user = next(iter(arrival.key.split("/", 2)[1:2]), "")
+        standing = self._users.standing(user) if is_id(user, "usr") else "unknown"
+        if standing == "erased":
+            self._objects.delete(arrival.bucket, arrival.key)
+            return "erased"
+        owner = user if standing == "here" else None
+        kept = f"{owner or 'stray'}/{derived_id('req', arrival.at, arrival.bucket, arrival.key, arrival.sequencer)}"
+        target = arrival.key[:500] if owner else f"rejected/{kept}"
+        self._audit.append(Entry(owner or "-", "intake", "object.stray", target, code, arrival.at))
         self._objects.move(
-            arrival.bucket, arrival.key, f"rejected/stray/{target}", version=arrival.version, metadata={"reason": code}
+            arrival.bucket, arrival.key, f"rejected/{kept}", version=arrival.version, metadata={"reason": code}
         )
         return "stray"
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from antiphon.engines.ports import Segment, Word
+from antiphon.identity.ports import Standing
 from antiphon.platform.pages import Page
 from antiphon.speech.model import Change, Job, Kind
 
@@ -135,6 +136,9 @@ class Users(Protocol):
 
     def defaults_of(self, user_id: str) -> Mapping[str, Any]:
         """The user's preferences for new jobs."""
+
+    def standing(self, user_id: str) -> Standing:
+        """One or two consistent reads."""
 
 
 class Lanes(Protocol):

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Protocol
 
 from antiphon.platform.clock import Clock
+from antiphon.platform.errors import NotFound
 from antiphon.speech import model
 from antiphon.speech.model import SWEEP_AFTER, Change, Failure, Job, Kind, Status
 from antiphon.speech.ports import JobStore
@@ -44,7 +45,11 @@ class SweepJobs:
                     return model.dispatch_again(job, now)
                 return model.postpone(job, now + SWEEP_AFTER) if job.status is Status.QUEUED else None
 
-            after = change(self._jobs, found.user_id, found.kind, found.id, decide)
+            try:
+                after = change(self._jobs, found.user_id, found.kind, found.id, decide)
+            except NotFound:  # removed since it was found
+                done["gone"] += 1
+                continue
             done["expired" if after.status is Status.EXPIRED else "dispatched" if idle else "postponed"] += 1
         return done
 
@@ -54,8 +59,6 @@ class SweepJobs:
         A running job whose lease has ended was held by workers that died of it. One that waits was handed back as often as the lane
         allows, by drains and deployments: no fault of the job, so it gets a new message.
         """
-        if self._jobs.get(user_id, kind, job_id) is None:
-            return None
         done: str | None = None
 
         def decide(job: Job) -> Change | None:
@@ -70,5 +73,8 @@ class SweepJobs:
             done = "failed"
             return model.fail(job, CRASHED, now)
 
-        change(self._jobs, user_id, kind, job_id, decide)
+        try:
+            change(self._jobs, user_id, kind, job_id, decide)
+        except NotFound:
+            return None
         return done

@@ -17,7 +17,7 @@ import numpy as np
 from antiphon.engines.ports import Spoken, Synthesizer
 from antiphon.media.formats import FORMATS
 from antiphon.platform.clock import Clock
-from antiphon.platform.errors import EngineError, NotFound
+from antiphon.platform.errors import EngineError, LeaseLost, NotFound
 from antiphon.speech.model import Checkpoint, Job, spent
 from antiphon.speech.ports import JobStore, Mark, Objects
 from antiphon.speech.progress import Progress
@@ -86,9 +86,20 @@ class Synthesize:
         folder = Path(tempfile.mkdtemp(dir=self._work_dir))
         try:
             self._speak(job, lease, folder)
+        except LeaseLost:
+            self._remove_what_is_nobodys(job)
+            raise
         finally:
             self._left = None
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_what_is_nobodys(self, job: Job) -> None:
+        """The job was taken away while something of it was on its way to the bucket: where it is gone for good, nobody else would find that."""
+        now_job = self._store.get(job.user_id, job.kind, job.id)
+        if now_job is None:
+            self._objects.delete_prefix(self._bucket, f"parts/{job.user_id}/{job.id}/")
+        if now_job is None or not str(now_job.result.get("key", "")).startswith(_attempt(job)):
+            self._objects.delete_prefix(self._bucket, _attempt(job))
 
     def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
         lease.check()
@@ -164,7 +175,7 @@ class Synthesize:
                     encoding.write(np.frombuffer(part.readframes(part.getnframes()), "<i2"))
                 lease.check()
         kind = FORMATS[format]
-        key = f"speech/{job.user_id}/{job.id}/{job.attempts}/audio.{kind.extension}"
+        key = f"{_attempt(job)}audio.{kind.extension}"
         self._objects.upload(self._bucket, key, str(path), content_type=kind.content_type)
         progress.finish(
             timings=spent(job, encode_ms=timedelta(seconds=time.perf_counter() - started)),
@@ -182,6 +193,11 @@ class Synthesize:
     def _observe(self, seconds: float, characters: int) -> None:
         self._speed = 0.7 * self._speed + 0.3 * seconds / max(1, characters)
         self._left = max(0.0, (self._left or 0.0) - characters)
+
+
+def _attempt(job: Job) -> str:
+    """Where the audio of this attempt lies, and no other's."""
+    return f"speech/{job.user_id}/{job.id}/{job.attempts}/"
 
 
 def _part(job: Job, index: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from antiphon.platform.clock import Clock
 from antiphon.webhooks.model import (
     CALLBACK,
+    ERASED,
     MAX_QUEUE_DELAY,
     Delivery,
     Errand,
@@ -31,7 +32,7 @@ from antiphon.webhooks.sign import signature_headers
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from antiphon.webhooks.model import Outcome
+    from antiphon.webhooks.model import Endpoint, Outcome
 
 _TRIES = 5
 """Others that write the same row are at most a sweep and a manual attempt."""
@@ -64,7 +65,14 @@ class Deliverer:
             delivery = self._begin(errand)
         if delivery is None or not expects(delivery, errand):
             return delivery
-        receiver = self._receiver(delivery)
+        endpoint = (
+            None if delivery.endpoint_id == CALLBACK else self.endpoints.get(delivery.user_id, delivery.endpoint_id)
+        )
+        if delivery.endpoint_id != CALLBACK and (endpoint is None or endpoint.disabled_reason == ERASED):
+            # Asked after the row was written: what is made while an endpoint goes is found by one of the two.
+            self.deliveries.remove(delivery)
+            return None
+        receiver = self._receiver(delivery, endpoint)
         if receiver is None:
             return self._change(delivery, errand, canceled) if delivery.status is Status.PENDING else delivery
         at = self.clock()
@@ -90,11 +98,10 @@ class Deliverer:
             url = endpoint.url if endpoint and endpoint.active else None
         return self.deliveries.create(begin(event, errand.endpoint_id, url, self.clock())) if url else None
 
-    def _receiver(self, delivery: Delivery) -> Receiver | None:
+    def _receiver(self, delivery: Delivery, endpoint: Endpoint | None) -> Receiver | None:
         """Where this attempt goes: an endpoint's address and secret may have changed since the last one."""
         if delivery.endpoint_id == CALLBACK:
             return Receiver(delivery.url, self.endpoints.account_secret(delivery.user_id, new_secret()))
-        endpoint = self.endpoints.get(delivery.user_id, delivery.endpoint_id)
         return Receiver(endpoint.url, endpoint.secret) if endpoint and endpoint.active else None
 
     def _record(self, delivery: Delivery, errand: Errand, at: datetime, outcome: Outcome) -> Delivery | None:

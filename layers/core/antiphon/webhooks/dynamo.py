@@ -12,14 +12,14 @@ from itertools import islice
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError, PutError, TransactWriteError
+from pynamodb.exceptions import PutError, TransactWriteError
 
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_of_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, Row, Table
-from antiphon.webhooks.model import CALLBACK, MAX_ENDPOINTS, Attempt, Delivery, Endpoint, Outcome, Status, Trigger
+from antiphon.webhooks.model import CALLBACK, KEEP, MAX_ENDPOINTS, Attempt, Delivery, Endpoint, Outcome, Status, Trigger
 from antiphon.webhooks.ports import Stale
 
 _LOST = "ConditionalCheckFailedException"
@@ -91,7 +91,9 @@ def _row_of_endpoint(rows: type[EndpointRow], endpoint: Endpoint) -> EndpointRow
 
 class DynamoEndpointStore:
     def __init__(self, table: Table) -> None:
+        self._table = table
         self._rows = table.bind(EndpointRow)
+        self._traces = table.bind(Row)
         self._secrets = table.bind(AccountSecretRow)
 
     def create(self, endpoint: Endpoint) -> Endpoint:
@@ -139,11 +141,15 @@ class DynamoEndpointStore:
             return self.get(after.user_id, after.id) == _endpoint_of(row)
         return True
 
-    def delete(self, user_id: str, endpoint_id: str) -> bool:
+    def delete(self, user_id: str, endpoint_id: str, at: datetime) -> bool:
+        pk, kept = f"user#{user_id}", int((at + KEEP).timestamp())
+        trace = self._traces(pk, f"webhook-gone#{endpoint_id}", row="webhook_gone", ttl=kept)
         try:
-            self._rows(f"user#{user_id}", f"webhook#{endpoint_id}").delete(condition=self._rows.pk.exists())
-        except DeleteError as error:
-            if error.cause_response_code != _LOST:
+            with self._table.transaction() as transaction:
+                transaction.delete(self._rows(pk, f"webhook#{endpoint_id}"), condition=self._rows.pk.exists())
+                transaction.save(trace)
+        except TransactWriteError as error:
+            if not any(reason and reason.code == "ConditionalCheckFailed" for reason in error.cancellation_reasons):
                 raise
             return False
         return True
@@ -293,6 +299,13 @@ class DynamoDeliveryStore:
             # As above: our own write, seen again by the second try, is no loss.
             if self.get(after.user_id, after.endpoint_id, after.id) != _delivery_of(row):
                 raise Stale from error
+
+    def remove(self, delivery: Delivery) -> None:
+        with self._table.transaction() as transaction:
+            transaction.delete(self._refs(f"delivery#{delivery.id}", "ref"))
+            transaction.delete(
+                self._rows(_partition(delivery.user_id, delivery.endpoint_id), f"delivery#{delivery.id}")
+            )
 
     def list(
         self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None

@@ -91,7 +91,7 @@ class Endpoints:
         return after
 
     def delete(self, user_id: str, endpoint_id: str) -> None:
-        if not self.endpoints.delete(user_id, endpoint_id):
+        if not self.endpoints.delete(user_id, endpoint_id, self.clock()):
             raise NotFound("There is no such webhook.")
 
     def log(self, user_id: str, endpoint_id: str, *, limit: int, position: str | None) -> Page[Delivery]:

@@ -32,7 +32,7 @@ class MemoryEndpointStore:
         self._endpoints[after.user_id, after.id] = after
         return True
 
-    def delete(self, user_id: str, endpoint_id: str) -> bool:
+    def delete(self, user_id: str, endpoint_id: str, at: datetime) -> bool:
         return self._endpoints.pop((user_id, endpoint_id), None) is not None
 
     def account_secret(self, user_id: str, proposed: str) -> str:
@@ -58,6 +58,9 @@ class MemoryDeliveryStore:
         if found is None or (found.version != before.version and found != after):
             raise Stale
         self._deliveries[after.id] = after
+
+    def remove(self, delivery: Delivery) -> None:
+        self._deliveries.pop(delivery.id, None)
 
     def list(
         self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None

@@ -4,7 +4,7 @@ A delivery is one event on its way to one endpoint. It makes up to ten planned a
 
     pending ──2xx──► succeeded
        ├──tenth failure or 410──► failed
-       └──endpoint deleted or disabled──► canceled
+       └──endpoint switched off──► canceled        (deleted: what waits is removed)
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ GRACE = timedelta(minutes=5)
 MAX_QUEUE_DELAY = timedelta(seconds=900)
 SWEEP_AHEAD = timedelta(seconds=60)
 """The sweep runs every minute and sends what is due before it runs again."""
+ERASED = "erased"
+"""Why an endpoint was switched off whose account is being erased: nothing may be written about it any more."""
 CALLBACK = "callback"
 """Stands in for an endpoint where a job brought its own ``callback_url``."""
 

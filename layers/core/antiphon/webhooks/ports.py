@@ -28,8 +28,8 @@ class EndpointStore(Protocol):
     def replace(self, before: Endpoint, after: Endpoint) -> bool:
         """Write ``after`` if the row is there and still as ``before``; False where it is not."""
 
-    def delete(self, user_id: str, endpoint_id: str) -> bool:
-        """False where there was none."""
+    def delete(self, user_id: str, endpoint_id: str, at: datetime) -> bool:
+        """False where there was none. What was delivered to it stays until it expires, and can be found until then."""
 
     def account_secret(self, user_id: str, proposed: str) -> str:
         """The secret that signs a user's ``callback_url`` deliveries: the stored one, or the proposed one, stored now."""
@@ -47,6 +47,9 @@ class DeliveryStore(Protocol):
 
     def replace(self, before: Delivery, after: Delivery) -> None:
         """Raises Stale where the row is not ``before`` any more."""
+
+    def remove(self, delivery: Delivery) -> None:
+        """With what finds it by its id. Safe to repeat."""
 
     def list(
         self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None
