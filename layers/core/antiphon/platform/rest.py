@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from antiphon.platform.errors import AntiphonError, Field, Invalid, NotFound, TooLarge
+from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import request_id_of
+from antiphon.platform.strict_json import SURROGATE, parse, require_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -33,9 +33,19 @@ def make_resolver() -> APIGatewayRestResolver:
 
     @app.not_found
     def on_not_found(_: NotFoundError) -> Response[str]:
-        return on_error(NotFound("There is no such route."))
+        allowed = _methods(app, app.context["_path"])
+        if not allowed:
+            return on_error(NotFound("There is no such route."))
+        refused = on_error(NotAllowed())
+        refused.headers["Allow"] = ", ".join(allowed)
+        return refused
 
     return app
+
+
+def _methods(app: APIGatewayRestResolver, path: str) -> list[str]:
+    """Those that the route knows; Powertools itself looks for the pair of both only."""
+    return sorted({route.method for route in app._static_routes + app._dynamic_routes if route.rule.match(path)})
 
 
 def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: Any, logger: Logger) -> dict[str, Any]:
@@ -72,7 +82,6 @@ def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: Any, log
     return found
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 Check = Callable[[Any], str | None]
 """Gives what to do about a value, or None when it is fine."""
 
@@ -81,7 +90,7 @@ def text(least: int, most: int) -> Check:
     def check(value: Any) -> str | None:
         if not isinstance(value, str):
             return "Send a text."
-        if _SURROGATE.search(value):
+        if SURROGATE.search(value):
             return "Send characters that can be written as UTF-8."
         return None if least <= len(value) <= most else f"Send {least} to {most} characters."
 
@@ -89,7 +98,9 @@ def text(least: int, most: int) -> Check:
 
 
 def raw_body(app: APIGatewayRestResolver) -> str | None:
-    """The body as text. Raises Invalid where it is none."""
+    """The body as text. Raises Invalid where it is none, Unsupported where it is declared as something else than JSON."""
+    if app.current_event.body:
+        require_json(app.current_event.headers.get("content-type"))
     try:
         return app.current_event.decoded_body
     except ValueError as error:
@@ -100,17 +111,12 @@ def body_of(raw: str | None, required: Mapping[str, Check], optional: Mapping[st
     """The JSON object of a request with just these fields. Raises Invalid, TooLarge."""
     if raw and len(raw.encode("utf-8", "surrogatepass")) > MAX_BODY:
         raise TooLarge(f"The body may have {MAX_BODY} bytes.")
-    try:
-        found = json.loads(raw or "", parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(
-            "The body must be a JSON object.", fields=(Field("", "Send JSON with Content-Type: application/json."),)
-        ) from error
+    found = parse(raw or "")
     if not isinstance(found, dict):
         raise Invalid("The body must be a JSON object.", fields=(Field("", "Send an object in braces."),))
     wrong = [Field(name, "Is missing.") for name in required if found.get(name) is None]
     wrong += [
-        Field(_SURROGATE.sub("?", name[:100]), "Is not known here.")
+        Field(SURROGATE.sub("?", name[:100]), "Is not known here.")
         for name in found
         if name not in required and name not in optional
     ]
@@ -120,7 +126,3 @@ def body_of(raw: str | None, required: Mapping[str, Check], optional: Mapping[st
     if wrong:
         raise Invalid("; ".join(f"{f.field}: {f.detail}" for f in wrong[:3]), fields=tuple(wrong))
     return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

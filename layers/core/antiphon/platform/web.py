@@ -11,19 +11,20 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from antiphon.platform.errors import AntiphonError, Field, Invalid, NotFound
+from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.idempotency import Answer, Idempotency
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import Caller, caller_of, request_id_of
+from antiphon.platform.strict_json import parse, require_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-_STATUS = {
-    404: ("not_found", "There is no such route"),
-    405: ("method_not_allowed", "This route does not know the method"),
-}
+MAX_BODY = 6 * 1024**2
+"""Bytes of a request. Lambda takes no more than that in one event."""
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _KEPT = frozenset({"content-type", "location", "retry-after"})
 
 
@@ -37,7 +38,15 @@ def seed_of(request: Request) -> str | None:
 
 
 def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: str) -> FastAPI:
-    app = FastAPI(title=title, version=version, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title=title,
+        version=version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+    )
 
     def failed(request: Request, error: AntiphonError) -> Response:
         body = json.dumps(problem(error, request.state.request_id), ensure_ascii=False)
@@ -57,8 +66,13 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: s
 
     @app.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:
-        code, detail = _STATUS.get(error.status_code, ("http_error", str(error.detail)))
-        known = NotFound(detail) if error.status_code == 404 else AntiphonError(detail, code=code)
+        if error.status_code == 404:
+            return failed(request, NotFound("There is no such route."))
+        if error.status_code == 405:
+            answer = failed(request, NotAllowed())
+            answer.headers["Allow"] = ", ".join(_methods(app, request))
+            return answer
+        known = AntiphonError(str(error.detail), code="http_error")
         known.status = error.status_code
         answer = failed(request, known)
         answer.headers.update(error.headers or {})
@@ -70,6 +84,7 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: s
         request.state.request_id = request_id = request_id_of(request.headers)
         logger.append_keys(request_id=request_id)
         try:
+            await _check_body(request)
             response = await _once(request, call_next, idempotency)
         except AntiphonError as error:
             response = failed(request, error)
@@ -90,6 +105,27 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, version: s
         return response
 
     return app
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Those that any route of this path knows; Starlette names those of the first such route."""
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
+
+
+async def _check_body(request: Request) -> None:
+    """All bodies here are JSON. FastAPI reads them once more, and less strictly. Raises TooLarge, Unsupported, Invalid."""
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return
+    body = await request.body()
+    if len(body) > MAX_BODY:
+        raise TooLarge(f"The body may have {MAX_BODY} bytes.")
+    if body:
+        require_json(request.headers.get("content-type"))
+        parse(body)
 
 
 def _path(location: tuple[Any, ...]) -> str:
