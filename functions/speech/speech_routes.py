@@ -9,7 +9,7 @@ from wiring import Wiring
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
-from antiphon.platform.web import caller, make_router, seed_of
+from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.retrying import change
@@ -22,7 +22,7 @@ KIND = Kind.SPEECH
 
 
 def speech_routes(wiring: Wiring) -> APIRouter:
-    routes = make_router("speech")
+    routes = APIRouter(tags=["speech"])
     results = wiring.settings.results_bucket
 
     def find(me: Caller, job_id: str) -> Job:

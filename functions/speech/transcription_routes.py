@@ -9,7 +9,7 @@ from wiring import Wiring
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.errors import Conflict, NotFound
 from antiphon.platform.request import Caller
-from antiphon.platform.web import caller, make_router, seed_of
+from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
 from antiphon.speech.arrive import clean_filename
 from antiphon.speech.model import Job, Kind, Status
@@ -27,7 +27,7 @@ KIND = Kind.TRANSCRIPTION
 
 
 def transcription_routes(wiring: Wiring) -> APIRouter:
-    routes = make_router("transcriptions", prefix="/transcriptions")
+    routes = APIRouter(prefix="/transcriptions", tags=["transcriptions"])
 
     def find(me: Caller, job_id: str) -> Job:
         job = wiring.jobs.get(me.user_id, KIND, job_id)

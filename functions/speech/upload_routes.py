@@ -7,14 +7,14 @@ from shapes import NewUpload
 from wiring import Wiring
 
 from antiphon.platform.request import Caller
-from antiphon.platform.web import caller, make_router, seed_of
+from antiphon.platform.web import caller, seed_of
 from antiphon.speech.arrive import clean_filename
 from antiphon.speech.submit import FileToCome
 from antiphon.speech.view import upload_view
 
 
 def upload_routes(wiring: Wiring) -> APIRouter:
-    routes = make_router("uploads")
+    routes = APIRouter(tags=["uploads"])
 
     @routes.post("/uploads", status_code=201)
     def create_upload(new: NewUpload, request: Request, me: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from wiring import Wiring
 
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.request import Caller
-from antiphon.platform.web import caller, make_router, seed_of
+from antiphon.platform.web import caller, seed_of
 from antiphon.webhooks.manage import Wish
 
 Me = Annotated[Caller, Depends(caller)]
@@ -18,7 +18,7 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 
 
 def webhook_routes(wiring: Wiring) -> APIRouter:
-    routes = make_router("webhooks")
+    routes = APIRouter(tags=["webhooks"])
     endpoints = wiring.endpoints
 
     @routes.post("/webhooks", status_code=201)

@@ -55,6 +55,7 @@ SUITES = (
     Suite("unit", ("tests/unit", "-n", "2")),
     _plain("contract"),
     _plain("infra"),
+    Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),
     _plain("integration"),
     Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
     *(_torch(path) for path in TORCH_TESTS),

@@ -157,7 +157,7 @@ def test_a_repeated_post_runs_once_and_answers_alike(app: FastAPI, made: list[st
     assert ("idempotent-replayed" in first["headers"], second["headers"]["idempotent-replayed"]) == (False, "true")
     assert first["headers"]["x-request-id"] != second["headers"]["x-request-id"]
     assert len(made) == 1
-    mismatch = post(app, body="other")
+    mismatch = post(app, body='"other"')
     assert (mismatch["statusCode"], json.loads(mismatch["body"])["code"]) == (409, "idempotency_mismatch")
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,35 @@ UNCHECKED_HASH = b"\x01\x00\x00\x00"
 AARCH64 = b"\xb7\x00"
 
 
+def pythons() -> Iterator[Path]:
+    """Wherever a Python 3.13 usually lies: on the path, with pyenv, with uv, or with AWS's images."""
+    if found := shutil.which("python3.13"):
+        yield Path(found)
+    yield Path(sys.executable)
+    home, env = Path.home(), os.environ
+    pyenv = Path(env.get("PYENV_ROOT") or home / ".pyenv")
+    data = Path(env.get("XDG_DATA_HOME") or home / ".local/share")
+    uv = Path(env.get("UV_PYTHON_INSTALL_DIR") or data / "uv/python")
+    for folder, pattern in (
+        (pyenv / "versions", "3.13*"),
+        (uv, "cpython-3.13*"),
+        (Path("/opt"), "python*3.13*"),
+        (Path("/opt/python"), "*3.13*"),
+        (Path("/opt/python"), "cp313-cp313"),
+        (Path("/usr"), "local"),
+    ):
+        yield from (each / "bin/python3.13" for each in sorted(folder.glob(pattern), reverse=True))
+
+
 def python_of_the_functions() -> Path | None:
-    """A Python 3.13 that starts (a pyenv shim may be there and refuse)."""
-    for candidate in (shutil.which("python3.13"), sys.executable):
-        probe = "import sys, pip; sys.exit(sys.version_info[:2] != (3, 13))"
-        if candidate and subprocess.run([candidate, "-c", probe], capture_output=True, check=False).returncode == 0:
-            return Path(candidate)
+    """A Python 3.13 that starts and has pip (a pyenv shim may be there and refuse)."""
+    probe = "import sys, pip; sys.exit(sys.version_info[:2] != (3, 13))"
+    for candidate in pythons():
+        if (
+            candidate.is_file()
+            and subprocess.run([candidate, "-c", probe], capture_output=True, check=False).returncode == 0
+        ):
+            return candidate
     return None
 
 
@@ -34,6 +58,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("sam build needs a Python 3.13, which this machine does not have")
     folder = tmp_path_factory.mktemp("build")
     env = {**os.environ, "PYTHON": str(python), "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
+    env["PATH"] = os.pathsep.join((str(python.parent), os.environ["PATH"]))  # where SAM itself looks
     env.pop("PYTHONPATH", None)
     command = [str(ROOT / ".venvs/sam/bin/sam"), "build", "--no-cached", "--build-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

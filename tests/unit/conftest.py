@@ -1,4 +1,7 @@
-"""T-01: unit tests open no socket; time comes from a clock that they hold."""
+"""T-01: unit tests open no socket; time comes from a clock that they hold.
+
+Properties are tried with few examples here, and with many in the suite ``properties`` (``--hypothesis-profile=thorough``).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_socket
+from hypothesis import settings
+
+# How long an example takes depends on who else uses the machine: no deadline.
+settings.register_profile("fast", max_examples=25, stateful_step_count=40, deadline=None)
+settings.register_profile("thorough", max_examples=300, stateful_step_count=40, deadline=None)
+settings.load_profile("fast")  # an option of the command line is read later, and wins
 
 
 @pytest.fixture(autouse=True)

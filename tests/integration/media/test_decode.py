@@ -233,3 +233,17 @@ def test_a_recording_longer_than_the_limit_ends_as_too_long(tmp_path: Path) -> N
     with pytest.raises(MediaError) as refused:
         probe(path, Limits(max_duration=2))
     assert refused.value.code == "media_too_long"
+
+
+def test_an_old_ffmpeg_reads_nothing_and_no_recording_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """U-12: a PyAV with FFmpeg 8.1.1 stands before ours on the path that the child is given."""
+    for name in ("av", "av/subtitles"):
+        (tmp_path / "old" / name).mkdir(parents=True)
+        (tmp_path / "old" / name / "__init__.py").write_text("ffmpeg_version_info = '8.1.1'\n")
+    for name in ("codeccontext", "stream"):
+        (tmp_path / "old/av/subtitles" / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "old"))
+    with pytest.raises(RuntimeError, match=r"FFmpeg 8\.1\.2 or newer is needed, PyAV brings '8\.1\.1'"):
+        probe(samples.wav(tmp_path / "fine.wav"))

@@ -110,7 +110,7 @@ def test_bytes_that_are_no_utf_8_are_refused(app: APIGatewayRestResolver, lines:
         ('{"name": "ab", "x\ud800": 1}', "x?"),
         ('{"name": Infinity}', ""),
         ("\ufeff{}", ""),
-        ('{"name": 1e999}', ""),
+        ('{"name": 1e999}', "name"),
         ('{"name": ' + "1" * 5000 + "}", ""),
     ],
     ids=ascii,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -156,7 +155,6 @@ class Life(RuleBasedStateMachine):
         assert self.job.source or self.job.status not in (Status.QUEUED, Status.RUNNING, Status.SUCCEEDED)
 
 
-Life.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestLife = Life.TestCase
 
 

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -64,7 +64,6 @@ def flipped(text: str, bit: int) -> str:
     return raw.decode("latin-1")
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     key=st.binary(min_size=24, max_size=64),
     text=st.text(),

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.platform.events import Event
@@ -139,7 +139,6 @@ def test_retry_after_counts_between_the_plan_and_twice_the_plan_but_never_above_
 
 
 @given(made=st.integers(1, 9), asked=st.integers(0, 10**9), draw=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=200, deadline=None)
 def test_retry_after_never_shortens_the_plan_nor_lengthens_it_beyond_its_bounds(
     made: int, asked: int, draw: float
 ) -> None:

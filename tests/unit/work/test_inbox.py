@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.work import inbox as inbox_module
 from antiphon.work.inbox import Held, Inbox
 from antiphon.work.memory import MemoryLane
 from antiphon.work.queue import Message
@@ -223,7 +224,9 @@ def test_a_message_that_arrives_with_the_last_poll_is_given_back(bench: Bench) -
     assert bench.standard.hidden == [(job.id, 0)]
 
 
-def test_a_lane_that_fails_is_asked_again(bench: Bench) -> None:
+def test_a_lane_that_fails_is_asked_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "FIRST_PAUSE", 0.001)
+
     class Failing(MemoryLane):
         failures = 2
 

@@ -37,6 +37,10 @@ def _common() -> frozenset[str]:
     )
 
 
+def _own(email: str) -> tuple[str, ...]:
+    return "antiphon", _folded(email), _folded(email.partition("@")[0])
+
+
 def check(password: str, *, email: str, min_length: int, field: str = "password") -> None:
     """Raises Invalid with what to change. Length counts code points; nothing is said about kinds of characters."""
     wrong = None
@@ -46,7 +50,7 @@ def check(password: str, *, email: str, min_length: int, field: str = "password"
         wrong = "It holds characters that cannot be written as UTF-8."
     elif len(_normal(password)) < min_length:
         wrong = f"Use at least {min_length} characters; a few words in a row are fine."
-    elif _folded(password) in _common() | {"antiphon", _folded(email), _folded(email.partition("@")[0])}:
+    elif (tried := _folded(password)) in _common() or tried in _own(email):
         wrong = "This one is among the first that anybody would try; choose another."
     if wrong:
         raise Invalid("The password cannot be used.", code="weak_password", fields=(Field(field, wrong),))

@@ -10,6 +10,7 @@ import fcntl
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -36,6 +37,8 @@ _DECODERS = (
 )
 """Audio only: no picture is ever decoded, neither to look into a file nor by mistake."""
 
+FFMPEG = (8, 1, 2)
+"""The oldest FFmpeg that may read what users send (U-12; infra/decisions/0006-ffmpeg-of-pyav.md)."""
 _SIZE_UNKNOWN = 0x7FFFF000
 """From here on the size of a WAV is a placeholder."""
 
@@ -46,6 +49,7 @@ def main() -> int:
     # While files may still be opened. PyAV itself loads the last two only when a file has subtitles.
     for module in ("av", "filetype", "av.subtitles.codeccontext", "av.subtitles.stream"):
         importlib.import_module(module)
+    check_ffmpeg(sys.modules["av"].ffmpeg_version_info)
     _confine(limits)
     try:
         report = _run(limits, int(sys.argv[4]) if task == "decode" else None)
@@ -57,6 +61,16 @@ def main() -> int:
         return 0  # nobody listens any more
     sys.stderr.write(json.dumps(report) + "\n")
     return 0
+
+
+def check_ffmpeg(found: str) -> None:
+    """found: as FFmpeg calls itself (``8.1.2``, ``n8.1.2-3-gabc``). Ends the process where it is older than ``FFMPEG`` or names no
+    release (a build from git): no file is blamed for it, and the worker's log says what to install."""
+    release = re.match(r"n?(\d+)\.(\d+)(?:\.(\d+))?(?![\w.])", found)
+    if release is None or tuple(int(part or 0) for part in release.groups()) < FFMPEG:
+        sys.exit(
+            f"FFmpeg {'.'.join(map(str, FFMPEG))} or newer is needed, PyAV brings {found!r}: install a newer PyAV."
+        )
 
 
 def _die_with_the_parent(lifeline: int) -> None:

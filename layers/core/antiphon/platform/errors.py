@@ -6,6 +6,7 @@ AntiphonError
 ├── Unauthorized         401
 ├── Forbidden            403
 ├── NotFound             404  also a row of another owner
+├── NotAllowed           405
 ├── Conflict             409  the state of the thing does not allow this
 ├── TooLarge             413
 ├── Unsupported          415
@@ -75,6 +76,10 @@ class Forbidden(AntiphonError):
 
 class NotFound(AntiphonError):
     status, code, title = 404, "not_found", "There is nothing here"
+
+
+class NotAllowed(AntiphonError):
+    status, code, title = 405, "method_not_allowed", "This route does not know the method"
 
 
 class Conflict(AntiphonError):

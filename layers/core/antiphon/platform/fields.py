@@ -100,6 +100,11 @@ def moment() -> Spec:
     return _spec({"type": "string", "format": "date-time", "maxLength": 40}, check)
 
 
+def anything() -> Spec:
+    """Whatever JSON can say."""
+    return _spec({}, lambda value: None)
+
+
 def items(of: Spec, least: int, most: int) -> Spec:
     """A list."""
 

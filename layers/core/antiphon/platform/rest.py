@@ -11,12 +11,12 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from antiphon.platform import strict_json
-from antiphon.platform.errors import AntiphonError, Field, Invalid, NotFound, TooLarge
+from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.fields import Spec
 from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass, public
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import request_id_of
+from antiphon.platform.strict_json import parse, require_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -38,7 +38,12 @@ def make_resolver() -> APIGatewayRestResolver:
 
     @app.not_found
     def on_not_found(_: NotFoundError) -> Response[str]:
-        return on_error(NotFound("There is no such route."))
+        allowed = _methods(app, app.context["_path"])
+        if not allowed:
+            return on_error(NotFound("There is no such route."))
+        refused = on_error(NotAllowed())
+        refused.headers["Allow"] = ", ".join(allowed)
+        return refused
 
     return app
 
@@ -50,6 +55,11 @@ def _failed(error: AntiphonError, request_id: str) -> dict[str, Any]:
         "isBase64Encoded": False,
         "multiValueHeaders": {"Content-Type": [CONTENT_TYPE]} | {k: [v] for k, v in headers(error).items()},
     }
+
+
+def _methods(app: APIGatewayRestResolver, path: str) -> list[str]:
+    """Those that the route knows; Powertools itself looks for the pair of both only."""
+    return sorted({route.method for route in app._static_routes + app._dynamic_routes if route.rule.match(path)})
 
 
 def answer(
@@ -95,7 +105,9 @@ def answer(
 
 
 def raw_body(app: BaseRouter) -> str | None:
-    """The body as text. Raises Invalid where it is none."""
+    """The body as text. Raises Invalid where it is none, Unsupported where it is declared as something else than JSON."""
+    if app.current_event.body:
+        require_json(app.current_event.headers.get("content-type"))
     try:
         return app.current_event.decoded_body
     except ValueError as error:
@@ -106,7 +118,7 @@ def body_of(raw: str | None, shape: Spec) -> dict[str, Any]:
     """The JSON object of a request. shape: a record of `fields`. Raises Invalid, TooLarge."""
     if raw and len(raw.encode("utf-8", "surrogatepass")) > MAX_BODY:
         raise TooLarge(f"The body may have {MAX_BODY} bytes.")
-    found = strict_json.loads(raw or "")
+    found = parse(raw or "")
     wrong = tuple(islice(shape("", found), MAX_WRONG))
     if wrong:
         raise Invalid("; ".join(f"{f.field}: {f.detail}".removeprefix(": ") for f in wrong[:3]), fields=wrong)

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
+from starlette.routing import Match
 
-from antiphon.platform import strict_json
-from antiphon.platform.errors import AntiphonError, Field, Invalid, NotFound
+from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass
 from antiphon.platform.idempotency import Answer, Idempotency
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import Caller, caller_of, request_id_of
+from antiphon.platform.strict_json import parse, require_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-_STATUS = {
-    404: ("not_found", "There is no such route"),
-    405: ("method_not_allowed", "This route does not know the method"),
-}
+MAX_BODY = 6 * 1024**2
+"""Bytes of a request. Lambda takes no more than that in one event."""
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _KEPT = frozenset({"content-type", "location", "retry-after"})
 
 
@@ -40,34 +39,16 @@ def seed_of(request: Request) -> str | None:
     return request.scope.get("antiphon.seed")
 
 
-class _StrictRequest(Request):
-    async def json(self) -> Any:
-        if not hasattr(self, "_json"):
-            try:
-                self._json = strict_json.loads(await self.body())
-            except Invalid as error:
-                raise json.JSONDecodeError(error.detail, "", 0) from error  # what FastAPI makes a 422 of
-        return self._json
-
-
-class StrictRoute(APIRoute):
-    """Reads JSON strictly (`strict_json`)."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        inner = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            return await inner(_StrictRequest(request.scope, request.receive))
-
-        return handler
-
-
-def make_router(tag: str, prefix: str = "") -> APIRouter:
-    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute)
-
-
 def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate, version: str) -> FastAPI:
-    app = FastAPI(title=title, version=version, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title=title,
+        version=version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+    )
 
     def failed(request: Request, error: AntiphonError) -> Response:
         body = json.dumps(problem(error, request.state.request_id), ensure_ascii=False)
@@ -87,8 +68,13 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate
 
     @app.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:
-        code, detail = _STATUS.get(error.status_code, ("http_error", str(error.detail)))
-        known = NotFound(detail) if error.status_code == 404 else AntiphonError(detail, code=code)
+        if error.status_code == 404:
+            return failed(request, NotFound("There is no such route."))
+        if error.status_code == 405:
+            answer = failed(request, NotAllowed())
+            answer.headers["Allow"] = ", ".join(_methods(app, request))
+            return answer
+        known = AntiphonError(str(error.detail), code="http_error")
         known.status = error.status_code
         answer = failed(request, known)
         answer.headers.update(error.headers or {})
@@ -103,6 +89,7 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate
         let_in: Pass | None = None
         try:
             let_in = await run_in_threadpool(gate.enter, event, request_id)
+            await _check_body(request)
             response = await _once(request, call_next, idempotency)
         except AntiphonError as error:
             response = failed(request, error)
@@ -135,6 +122,27 @@ async def _ended(response: Response) -> tuple[Response, Ended]:
         content = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         response = Response(content, response.status_code, dict(response.headers))
     return response, Ended.of(response.status_code, bytes(response.body).decode())
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Those that any route of this path knows; Starlette names those of the first such route."""
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
+
+
+async def _check_body(request: Request) -> None:
+    """All bodies here are JSON. FastAPI reads them once more, and less strictly. Raises TooLarge, Unsupported, Invalid."""
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return
+    body = await request.body()
+    if len(body) > MAX_BODY:
+        raise TooLarge(f"The body may have {MAX_BODY} bytes.")
+    if body:
+        require_json(request.headers.get("content-type"))
+        parse(body)
 
 
 def _path(location: tuple[Any, ...]) -> str:

@@ -29,6 +29,10 @@ FAIR = 10
 GRACE = 0.1
 """Seconds that a lane which was only just asked has to answer before a message of a lane behind it is taken."""
 
+FIRST_PAUSE = 0.4
+"""Seconds after which a lane that failed is asked again; doubled with each further failure, at most ``LONGEST_PAUSE``."""
+LONGEST_PAUSE = 10.0
+
 
 @dataclass
 class Held:
@@ -171,7 +175,7 @@ class Inbox:
                 self._logger.warning("receive failed", extra={"lane": lane.name, "error": repr(error)})
                 self._heard(lane)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closed, min(0.2 * 2**failures, 10))
+                    self._changed.wait_for(lambda: self._closed, min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE))
                 continue
             if message is not None:
                 self._hold(lane, message)

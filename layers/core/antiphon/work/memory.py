@@ -36,7 +36,7 @@ class MemoryLane:
                         received = replace(message, receipt=f"{message.id}/{times + 1}", receives=times + 1)
                         self._messages[message.id] = (received, self._clock() + self._visibility, times + 1)
                         return received
-                self._changed.wait(min(wait, 0.05))
+                self._changed.wait(min(wait, 0.01))
         return None
 
     def hide(self, message: Message, seconds: int) -> None:

@@ -15,11 +15,10 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.platform.web import make_app, seed_of
-from tests.contract.conftest import aws, table
-from tests.unit.conftest import HeldClock
+from tests.unit.conftest import HeldClock, clock
 from tests.unit.platform.gates import make_gate
 
-__all__ = ["aws", "table"]
+__all__ = ["clock"]
 
 
 class Things:

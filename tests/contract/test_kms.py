@@ -18,7 +18,9 @@ from antiphon.identity.kms import KmsKeys, KmsSigner, jwks, key_id_of
 from antiphon.identity.model import User
 from antiphon.identity.tokens import Issuer, Verifier
 from antiphon.platform.errors import Unauthorized
-from tests.unit.conftest import HeldClock
+from tests.unit.conftest import HeldClock, clock
+
+__all__ = ["clock"]
 
 OURS = {"issuer": "https://here.example", "audience": "antiphon"}
 
