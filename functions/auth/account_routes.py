@@ -9,12 +9,14 @@ from asked import device, listed, me, page_of
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from shapes import ERASE, PASSWORD, PROFILE, changes_of
-from views import audit_view, nothing, user_view
+from views import audit_view, nothing, usage_view, user_view
 from wiring import wiring
 
 from antiphon.identity.model import User
+from antiphon.identity.tiers import limits_of
 from antiphon.platform.clock import rfc3339, system_clock
 from antiphon.platform.rest import body_of, raw_body
+from antiphon.speech.metering import month_at
 
 router = Router()
 ERASE_FOR = timedelta(seconds=20)
@@ -59,6 +61,15 @@ def erase_me() -> Response[Any]:
         "at": rfc3339(receipt.at),
     }
     return Response(200 if receipt.complete else 202, "application/json", body)
+
+
+@router.get("/v1/me/usage")
+def usage() -> dict[str, Any]:
+    """Of this month, and what the tier allows."""
+    now = system_clock()
+    user = wiring().account.get(me(router).user_id)
+    used = wiring().usage.of(user.id, month_at(now))
+    return usage_view(used, limits_of(user.tier), user.tier, now)
 
 
 @router.get("/v1/me/audit")

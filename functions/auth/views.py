@@ -9,8 +9,10 @@ from aws_lambda_powertools.event_handler import Response
 
 from antiphon.identity.model import ApiKey, Session, User
 from antiphon.identity.sign_in import SignedIn
+from antiphon.identity.tiers import Limits
 from antiphon.platform.audit import Entry
 from antiphon.platform.clock import rfc3339
+from antiphon.speech.metering import Usage, month_after, month_at
 
 
 def nothing() -> Response[Any]:
@@ -66,6 +68,30 @@ def key_view(key: ApiKey) -> dict[str, Any]:
 
 def _shown(moment: datetime | None) -> str | None:
     return moment and rfc3339(moment)
+
+
+def usage_view(used: Usage, limits: Limits, tier: str, now: datetime) -> dict[str, Any]:
+    """Seconds, characters, bytes and jobs, each beside its limit."""
+    allowed = {
+        "audio_seconds": limits.audio_minutes * 60,
+        "characters": limits.characters,
+        "tokens": limits.tokens,
+        "storage_bytes": limits.storage_bytes,
+        "open_jobs": limits.concurrent_jobs,
+        "upload_bytes": limits.upload_bytes,
+        "requests_per_minute": limits.requests_per_minute,
+    }
+    return {
+        "month": month_at(now),
+        "resets_at": rfc3339(month_after(now)),
+        "tier": tier,
+        "audio_seconds": round(used.audio_ms / 1000, 3),
+        "characters": used.characters,
+        "tokens": 0,
+        "storage_bytes": used.storage_bytes,
+        "open_jobs": used.open_jobs,
+        "limits": allowed,
+    }
 
 
 def audit_view(entry: Entry) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
+from antiphon.speech.usage_dynamo import DynamoUsage
 
 if TYPE_CHECKING:
     from antiphon.identity.erase import Erase
@@ -116,6 +117,7 @@ class Wiring:
             public_posts=settings.auth_requests,
         )
         self.audit = audit
+        self.usage = DynamoUsage(table)
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), clock)
         self._table = table
 

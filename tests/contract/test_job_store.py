@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from antiphon.engines.ports import Segment, Word
+from antiphon.identity.tiers import TIERS
 from antiphon.platform.errors import LeaseLost
 from antiphon.speech import model
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.memory import MemoryJobStore
+from antiphon.speech.metering import QuotaExceeded, Usage
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, JobStore, Mark, Stale
 
@@ -221,6 +223,65 @@ def test_deleting_removes_every_row_and_can_be_repeated(store: JobStore) -> None
     assert store.get(USER, Kind.TRANSCRIPTION, job.id) is None
     assert list(store.segments(job.id)) == []
     store.delete(change.after)
+
+
+def spoken(number: int, characters: int) -> Change:
+    text = Source("bucket", "texts/x", size=10)
+    return model.create(new(number, kind=Kind.SPEECH, source=text, characters=characters), NOW)
+
+
+def test_use_is_counted_with_the_change_and_given_back_with_its_end(store: JobStore) -> None:
+    """Q-12"""
+    job = running(store)
+    longer = model.advance(job, owner="w1", lease=LEASE, now=NOW, duration=90.0)
+    for _ in range(2):
+        store.apply(longer)
+    assert store.usage(USER, "2026-11") == Usage(1, 1234, 90_000)
+    with pytest.raises(Stale):
+        store.apply(model.advance(job, owner="w1", lease=LEASE, now=NOW, duration=900.0))
+    failed = model.fail(longer.after, Failure("x", "y"), NOW, owner="w1")
+    store.apply(failed)
+    assert store.usage(USER, "2026-11") == Usage(0, 1234)
+    for _ in range(2):
+        store.delete(failed.after)
+    assert store.usage(USER, "2026-11") == Usage()
+
+
+def test_beyond_the_limit_nothing_is_stored_and_the_owner_hears_of_it_once(store: JobStore) -> None:
+    """Q-42"""
+    limit = TIERS["free"].characters
+    store.apply(spoken(1, limit - 10))
+    for number in (2, 3):
+        with pytest.raises(QuotaExceeded) as refused:
+            store.apply(spoken(number, 11))
+        assert refused.value.counter == "characters"
+        assert store.get(USER, Kind.SPEECH, f"job_{number:026d}") is None
+    store.apply(spoken(4, 10))
+    assert store.usage(USER, "2026-11") == Usage(2, 20, characters=limit)
+
+
+def test_at_the_edge_of_the_limit_racing_jobs_never_go_beyond(store: JobStore) -> None:
+    """A-62"""
+    limit = TIERS["free"].characters
+
+    def create(number: int) -> bool:
+        try:
+            store.apply(spoken(number, limit // 5))
+        except QuotaExceeded:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(create, range(20))) == 5
+    assert store.usage(USER, "2026-11") == Usage(5, 50, characters=limit)
+
+
+def test_a_deleted_job_is_given_back_as_it_is_and_not_as_it_was_seen(store: JobStore) -> None:
+    """Another change came between the reading and the end."""
+    first = queued(store)
+    store.apply(model.cancel(first, NOW))
+    store.delete(first)
+    assert store.usage(USER, "2026-11") == Usage()
 
 
 @pytest.mark.parametrize("store", ["dynamo"], indirect=True)

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from antiphon.platform.errors import Conflict, LeaseLost
 from antiphon.speech import model
 from antiphon.speech.memory import MemoryJobStore
+from antiphon.speech.metering import contribution, month_of
 from antiphon.speech.model import TERMINAL, TRANSITIONS, Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Stale
 
@@ -132,6 +133,11 @@ class Life(RuleBasedStateMachine):
         events, job = len(self.store.events), self.job
         self.store.apply(Change(self.copies[-2], self.copies[-1]))
         assert (len(self.store.events), self.job) == (events, job)
+
+    @invariant()
+    def what_was_counted_is_what_the_job_counts_for(self) -> None:
+        """Q-12: after any repeats, races and ends, the sum of the differences."""
+        assert self.store.usage(self.job.user_id, month_of(self.job)) == contribution(self.job)
 
     @invariant()
     def attempts_are_claims(self) -> None:

@@ -8,20 +8,21 @@ from types import MappingProxyType
 
 from antiphon.platform.limits import Allowance
 
-MIB = 1024**2
+MIB, GIB = 1024**2, 1024**3
 DEFAULT = "free"
 
 
 @dataclass(frozen=True)
 class Limits:
     """creations_per_minute: requests that make something; key_requests_per_minute: of all API keys together, so that a program leaves
-    its owner room; upload_bytes: of one file; audio_minutes, characters, tokens: per month; speech_characters: of one request; lane: of the queues."""
+    its owner room; concurrent_jobs: that wait or run; upload_bytes: of one file; storage_bytes: of all; audio_minutes, characters, tokens: per month; speech_characters: of one request; lane: of the queues."""
 
     requests_per_minute: int
     creations_per_minute: int
     key_requests_per_minute: int
     concurrent_jobs: int
     upload_bytes: int
+    storage_bytes: int
     audio_minutes: int
     characters: int
     tokens: int
@@ -31,10 +32,44 @@ class Limits:
 
 TIERS: Mapping[str, Limits] = MappingProxyType(
     {
-        "free": Limits(1_200, 300, 1_000, 2, 500 * MIB, 600, 500_000, 1_000_000, 200_000, "standard"),
-        "premium": Limits(3_000, 900, 2_500, 10, 5_000 * MIB, 6_000, 5_000_000, 10_000_000, 1_000_000, "priority"),
+        "free": Limits(
+            requests_per_minute=1_200,
+            creations_per_minute=300,
+            key_requests_per_minute=1_000,
+            concurrent_jobs=100,
+            upload_bytes=500 * MIB,
+            storage_bytes=20 * GIB,
+            audio_minutes=600,
+            characters=500_000,
+            tokens=1_000_000,
+            speech_characters=200_000,
+            lane="standard",
+        ),
+        "premium": Limits(
+            requests_per_minute=3_000,
+            creations_per_minute=900,
+            key_requests_per_minute=2_500,
+            concurrent_jobs=1_000,
+            upload_bytes=5_000 * MIB,
+            storage_bytes=500 * GIB,
+            audio_minutes=6_000,
+            characters=5_000_000,
+            tokens=10_000_000,
+            speech_characters=1_000_000,
+            lane="priority",
+        ),
         "enterprise": Limits(
-            6_000, 3_000, 5_000, 50, 5_000 * MIB, 60_000, 50_000_000, 100_000_000, 5_000_000, "priority"
+            requests_per_minute=12_000,
+            creations_per_minute=3_000,
+            key_requests_per_minute=10_000,
+            concurrent_jobs=10_000,
+            upload_bytes=5_000 * MIB,
+            storage_bytes=10_000 * GIB,
+            audio_minutes=60_000,
+            characters=50_000_000,
+            tokens=100_000_000,
+            speech_characters=5_000_000,
+            lane="priority",
         ),
     }
 )

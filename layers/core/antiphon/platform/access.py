@@ -72,6 +72,7 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "DELETE /v1/auth/sessions": _person("session.end_all"),
         "DELETE /v1/auth/sessions/{id}": _person("session.end"),
         "GET /v1/me": _keyed("account:read"),
+        "GET /v1/me/usage": _keyed("account:read"),
         "PATCH /v1/me": _person("user.update"),
         "DELETE /v1/me": _person(),  # the erasure keeps its own entry, without the person
         "POST /v1/me/password": _person("user.change_password"),

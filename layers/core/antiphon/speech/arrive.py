@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
@@ -137,13 +137,15 @@ class Arrive:
             status=Status.AWAITING_UPLOAD if wrong else Status.QUEUED,
             created_at=now,
             lane=limits_of(tier).lane,
+            tier=tier,
             options=options,
             source=None if wrong else self._source(arrival, stored, filename),
             title=filename,
         )
         outcome = "queued"
         try:
-            self._jobs.apply(model.create(job, now))
+            # Counted, but not refused: the queue is the buffer of a folder that is dropped at once, and nobody is there to repeat it.
+            self._jobs.apply(replace(model.create(job, now), bounded=frozenset()))
         except Stale:
             outcome = "unchanged"
         if wrong is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.transactions import TransactWrite
 
 from antiphon.engines.ports import Segment, Word
 from antiphon.platform.clock import from_rfc3339, rfc3339
@@ -17,10 +18,12 @@ from antiphon.platform.errors import LeaseLost
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
+from antiphon.speech.metering import QuotaExceeded, Usage, delta, enforced, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, Mark, Numbered, Stale
+from antiphon.speech.usage_dynamo import DynamoUsage
 
-_LOST_RACE = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+_CONDITION = "ConditionalCheckFailed"
 _TRANSIENT = frozenset({"TransactionConflictException"})
 
 
@@ -51,6 +54,8 @@ class JobRow(Row):
     engine = UnicodeAttribute(null=True)
     language = UnicodeAttribute(null=True)
     duration = NumberAttribute(null=True)
+    tier = UnicodeAttribute(default="free")
+    characters = NumberAttribute(null=True)
     timings = JSONAttribute()
     warnings = JSONAttribute()
     error = JSONAttribute(null=True)
@@ -97,6 +102,8 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         source=asdict(job.source) if job.source else None,
         checkpoint=asdict(job.checkpoint),
         duration=job.duration,
+        tier=job.tier,
+        characters=job.characters,
         timings=dict(job.timings),
         warnings=list(job.warnings),
         error=asdict(job.error) if job.error else None,
@@ -122,6 +129,8 @@ def _job_of(row: JobRow) -> Job:
         due_at=from_rfc3339(row.gsi1sk) if row.gsi1sk else None,
         checkpoint=Checkpoint(**row.checkpoint),
         duration=None if row.duration is None else float(row.duration),
+        tier=row.tier,
+        characters=None if row.characters is None else int(row.characters),
         timings=MappingProxyType(row.timings),
         warnings=tuple(row.warnings),
         error=Failure(**row.error) if row.error else None,
@@ -146,6 +155,7 @@ class DynamoJobStore:
         self._marks = table.bind(MarkRow)
         self._events = table.bind(EventRow)
         self._rows = table.bind(Row)
+        self._usage = DynamoUsage(table)
 
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         try:
@@ -159,29 +169,49 @@ class DynamoJobStore:
         condition: Any = jobs.pk.does_not_exist() if before is None else jobs.version == before.version
         if before is not None and before.lease_owner != after.lease_owner and before.lease_expires_at:
             condition &= jobs.lease_expires_at == rfc3339(before.lease_expires_at)
+        counted: list[tuple[str, ...]] = []
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(_row_of(jobs, after), condition=condition)
+            if change.event:
+                transaction.save(event_row(self._events, change.event))
+            if chunk and chunk.segments:
+                last = chunk.first + len(chunk.segments) - 1
+                segments = [asdict(s) for s in chunk.segments]
+                transaction.save(
+                    self._chunks(
+                        f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments
+                    )
+                )
+            if mark:
+                transaction.save(
+                    self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark))
+                )
+            counted[:] = self._usage.add(transaction, after.user_id, month_of(after), delta(change), enforced(change))
+
         try:
-            with self._table.transaction() as transaction:
-                transaction.save(_row_of(jobs, after), condition=condition)
-                if change.event:
-                    transaction.save(event_row(self._events, change.event))
-                if chunk and chunk.segments:
-                    last = chunk.first + len(chunk.segments) - 1
-                    segments = [asdict(s) for s in chunk.segments]
-                    transaction.save(
-                        self._chunks(
-                            f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments
-                        )
-                    )
-                if mark:
-                    transaction.save(
-                        self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark))
-                    )
+            self._table.write(fill)
         except TransactWriteError as error:
-            if not _LOST_RACE.intersection(r.code for r in error.cancellation_reasons if r):
+            failed = [reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons]
+            if not any(failed):
                 raise
             # The answer to our own write may have been lost: then the row already is what we wanted.
-            if self.get(after.user_id, after.kind, after.id) != _as_stored(after):
+            if self.get(after.user_id, after.kind, after.id) == _as_stored(after):
+                return
+            if failed[0]:
                 raise Stale from error
+            # Updates are the last of a transaction.
+            limited = [names for names, refused in zip(counted, failed[-len(counted) :], strict=True) if refused]
+            raise self._exceeded(change, [name for names in limited for name in names]) from error
+
+    def _exceeded(self, change: Change, names: list[str]) -> QuotaExceeded:
+        """The first of these counters that has no room, told to the user's webhooks once a month."""
+        job, wanted, limits = change.after, delta(change), enforced(change)
+        used = self._usage.of(job.user_id, month_of(job))
+        full = [n for n in names if getattr(used, n) + getattr(wanted, n) > limits[n]] or names
+        event = quota_reached(job, full[0])
+        event_row(self._events, event).save()
+        return QuotaExceeded(full[0], limits[full[0]], datetime.now(UTC))
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         jobs = self._jobs
@@ -255,8 +285,33 @@ class DynamoJobStore:
             for row in self._rows.query(f"job#{job.id}", attributes_to_get=["pk", "sk", "row"]):
                 batch.delete(row)
                 removed += 1
-        self._jobs(f"user#{job.user_id}", _sk(job.kind, job.id)).delete()
+        self._forget(job)
         return removed + 1
+
+    def usage(self, user_id: str, month: str) -> Usage:
+        return self._usage.of(user_id, month)
+
+    def _forget(self, job: Job) -> None:
+        """The row, and what it counted for, once."""
+        known: Job | None = job
+        while known is not None and not self._forgotten(known):
+            known = self.get(job.user_id, job.kind, job.id)
+
+    def _forgotten(self, job: Job) -> bool:
+        """Whether the row was as it was read."""
+        row = self._jobs(f"user#{job.user_id}", _sk(job.kind, job.id))
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.delete(row, condition=self._jobs.version == job.version)
+            self._usage.add(transaction, job.user_id, month_of(job), Usage() - kept(job), {})
+
+        try:
+            self._table.write(fill)
+        except TransactWriteError as error:
+            if not any(reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons):
+                raise
+            return False
+        return True
 
 
 def _kind_and_id(sk: str) -> tuple[Kind, str]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from antiphon.platform.errors import LeaseLost, NotFound
 from antiphon.platform.events import Event
 from antiphon.platform.pages import Page
+from antiphon.speech.metering import QuotaExceeded, Usage, delta, enforced, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Job, Kind, Status
 from antiphon.speech.ports import Chunk, Mark, Numbered, Stale, Stored, Upload
 
@@ -26,6 +27,7 @@ class MemoryJobStore:
         self._marks: dict[str, dict[int, Mark]] = {}
         self._lock = threading.Lock()
         self.events: list[Event] = []
+        self._used: dict[tuple[str, str], Usage] = {}
 
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         job = self._jobs.get(job_id)
@@ -41,6 +43,13 @@ class MemoryJobStore:
                 same = known.lease_expires_at == before.lease_expires_at
             if not same:
                 raise Stale
+            used = self.usage(after.user_id, month_of(after))
+            for name, limit in enforced(change).items():
+                if getattr(used, name) + getattr(delta(change), name) > limit:
+                    told = quota_reached(after, name)
+                    self.events += [] if told in self.events else [told]
+                    raise QuotaExceeded(name, limit, after.created_at)
+            self._count(after, delta(change))
             self._jobs[after.id] = after
             if change.event:
                 self.events.append(change.event)
@@ -85,8 +94,19 @@ class MemoryJobStore:
 
     def delete(self, job: Job) -> int:
         rows = len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, []))
-        self._jobs.pop(job.id, None)
+        with self._lock:
+            gone = self._jobs.pop(job.id, None)
+            if gone:
+                self._count(gone, Usage() - kept(gone))
         return rows + 1
+
+    def usage(self, user_id: str, month: str) -> Usage:
+        monthly, standing = self._used.get((user_id, month), Usage()), self._used.get((user_id, ""), Usage())
+        return Usage(standing.open_jobs, standing.storage_bytes, monthly.audio_ms, monthly.characters)
+
+    def _count(self, job: Job, change: Usage) -> None:
+        for month in ("", month_of(job)):
+            self._used[job.user_id, month] = self._used.get((job.user_id, month), Usage()) + change
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
         Status.EXPIRED: frozenset(),
     }
 )
+BOUNDED = frozenset({"open_jobs", "storage_bytes", "audio_ms", "characters"})
 UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
 SWEEP_AFTER = timedelta(minutes=15)
@@ -92,7 +93,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Job:
-    """``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error."""
+    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error."""
 
     id: str
     kind: Kind
@@ -101,6 +102,7 @@ class Job:
     created_at: datetime
     version: int = 1
     lane: str = "standard"
+    tier: str = "free"
     stage: str | None = None
     progress: int = 0
     attempts: int = 0
@@ -123,6 +125,7 @@ class Job:
     engine: str | None = None
     language: str | None = None
     duration: float | None = None
+    characters: int | None = None
     timings: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
@@ -138,11 +141,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Change:
-    """before: None for a new job. The store refuses the change when the row is no longer ``before``."""
+    """before: None for a new job. The store refuses the change when the row is no longer ``before``. ``bounded``: the counters of use that may
+    not grow beyond the tier's limits with it (see metering)."""
 
     before: Job | None
     after: Job
     event: Event | None = None
+    bounded: frozenset[str] = BOUNDED
 
 
 def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Event:
@@ -263,7 +268,8 @@ def advance(job: Job, *, owner: str, lease: timedelta, now: datetime, announce: 
 def finish(job: Job, *, owner: str, now: datetime, **found: Any) -> Change:
     held(job, owner)
     after = _move(job, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
-    return Change(job, after, _event(after, "succeeded", now))
+    # What was done is not refused: the recording may have been a little longer than it said.
+    return Change(job, after, _event(after, "succeeded", now), bounded=frozenset())
 
 
 def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None) -> Change:

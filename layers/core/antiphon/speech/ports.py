@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from antiphon.engines.ports import Segment, Word
 from antiphon.identity.ports import Standing
 from antiphon.platform.pages import Page
+from antiphon.speech.metering import Usage
 from antiphon.speech.model import Change, Job, Kind
 
 
@@ -73,6 +74,9 @@ class JobStore(Protocol):
 
     def due(self, now: datetime, limit: int = 100) -> Iterable[Job]:
         """Jobs whose ``due_at`` has passed."""
+
+    def usage(self, user_id: str, month: str) -> Usage:
+        """What is counted for the user. month: ``2026-11``; what stands at the moment is the same in each."""
 
     def delete(self, job: Job) -> int:
         """Remove chunks, marks and at last the job itself; gives the number of rows. Safe to repeat."""

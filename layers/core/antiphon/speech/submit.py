@@ -141,6 +141,8 @@ class Submit:
             status=Status.QUEUED if source else Status.AWAITING_UPLOAD,
             created_at=now,
             lane=limits_of(caller.tier).lane,
+            tier=caller.tier,
+            characters=options.get("characters"),
             options=options,
             metadata=new.metadata or EMPTY,
             source=source,

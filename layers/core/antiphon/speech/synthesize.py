@@ -116,6 +116,8 @@ class Synthesize:
             # Parts are kept for days only, and this job was retried later than that.
             progress.advance(quiet=True, checkpoint=Checkpoint())
         done = progress.job.checkpoint.count
+        if job.characters is None:
+            progress.advance(quiet=True, characters=len(text))
         self._left = float(sum(len(s) for s in sentences[done:]))
         for index in range(done, len(sentences)):
             started = time.perf_counter()

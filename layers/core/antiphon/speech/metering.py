@@ -1,0 +1,147 @@
+"""What a job counts for, and what a tier allows.
+
+A job in a certain state counts for a certain usage, so a change counts for the difference between its two ends. The store adds that
+difference in the transaction of the change itself: the sums cannot drift from the jobs, whatever is repeated, reordered or cut off. Nothing
+is ever given back by a `finally`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from antiphon.identity.tiers import Limits, limits_of
+from antiphon.platform.errors import TooMany
+from antiphon.platform.events import Event
+from antiphon.platform.ids import derived_id
+from antiphon.speech.model import Change, Job, Kind, Status
+
+VOID = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
+"""Whoever gets nothing pays nothing."""
+MONTHLY = ("audio_ms", "characters")
+STANDING = ("open_jobs", "storage_bytes")
+"""Counted while it is so, not per month."""
+RETRY_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """open_jobs: waiting or running; storage_bytes: of recordings and texts; audio_ms: transcribed; characters: spoken."""
+
+    open_jobs: int = 0
+    storage_bytes: int = 0
+    audio_ms: int = 0
+    characters: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def contribution(job: Job | None) -> Usage:
+    """None counts for nothing: before it was made, after it was deleted."""
+    if job is None:
+        return Usage()
+    void = job.status in VOID
+    audio = 0.0
+    if job.kind is Kind.TRANSCRIPTION and not void:
+        audio = job.duration or 0.0
+        if job.status is not Status.SUCCEEDED:  # a header may say too little, or nothing
+            audio = max(audio, job.checkpoint.position)
+    reserved = (job.options.get("upload") or {}).get("size", 0) if job.status is Status.AWAITING_UPLOAD else 0
+    return Usage(
+        open_jobs=0 if job.terminal else 1,
+        storage_bytes=int(job.source.size if job.source else reserved),
+        audio_ms=round(audio * 1000),
+        characters=0 if void or job.kind is not Kind.SPEECH else job.characters or 0,
+    )
+
+
+def delta(change: Change) -> Usage:
+    return contribution(change.after) - contribution(change.before)
+
+
+def kept(job: Job) -> Usage:
+    """What a deleted job takes with it: what it holds, not what it has used this month."""
+    held = contribution(job)
+    return Usage(open_jobs=held.open_jobs, storage_bytes=held.storage_bytes)
+
+
+def quota_reached(job: Job, counter: str) -> Event:
+    """Once a month for each counter: its id says so."""
+    first = month_after(job.created_at) - timedelta(days=1)
+    first = first.replace(day=1)
+    return Event(
+        id=derived_id("evt", first, job.user_id, "quota_reached", counter, month_of(job)),
+        user_id=job.user_id,
+        type="user.quota_reached",
+        timestamp=job.created_at,
+        data=MappingProxyType({"counter": counter, "month": month_of(job), "tier": job.tier}),
+    )
+
+
+def month_of(job: Job) -> str:
+    """``2026-11``: of its creation, so that all of a job is counted in one month."""
+    return month_at(job.created_at)
+
+
+def month_at(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m")
+
+
+def month_after(moment: datetime) -> datetime:
+    """When the next month begins."""
+    first = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def allowed(limits: Limits) -> Mapping[str, int]:
+    return {
+        "open_jobs": limits.concurrent_jobs,
+        "storage_bytes": limits.storage_bytes,
+        "audio_ms": limits.audio_minutes * 60_000,
+        "characters": limits.characters,
+    }
+
+
+def enforced(change: Change) -> Mapping[str, int]:
+    """By name, the most that a counter may show after this change; counters that do not grow have no limit."""
+    found, limits = delta(change), allowed(limits_of(change.after.tier))
+    return {name: limits[name] for name in (*MONTHLY, *STANDING) if name in change.bounded and getattr(found, name) > 0}
+
+
+class QuotaExceeded(TooMany):
+    """Nothing was stored. Codes: ``quota_exceeded``, ``too_many_jobs``. ``counter``: which one."""
+
+    code, title = "quota_exceeded", "The quota is used up"
+    retryable = False
+
+    def __init__(self, counter: str, limit: int, now: datetime) -> None:
+        wait = int(RETRY_AFTER.total_seconds())
+        match counter:
+            case "open_jobs":
+                detail, code = (
+                    f"At most {limit:,} jobs may wait or run at the same time; repeat when some have ended.",
+                    "too_many_jobs",
+                )
+            case "storage_bytes":
+                detail, code = (
+                    f"At most {limit:,} bytes may be stored; delete jobs that you do not need.",
+                    "quota_exceeded",
+                )
+            case "audio_ms":
+                detail, code = f"The {limit // 60_000:,} minutes of audio of this month are used up.", "quota_exceeded"
+                wait = _until_next_month(now)
+            case _:
+                detail, code = f"The {limit:,} characters of this month are used up.", "quota_exceeded"
+                wait = _until_next_month(now)
+        super().__init__(detail, code=code, retry_after=wait)
+        self.counter = counter
+
+
+def _until_next_month(now: datetime) -> int:
+    return max(1, int((month_after(now) - now).total_seconds()))

@@ -1,0 +1,64 @@
+"""What a user has used: one row per month, and one of what is so at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute
+from pynamodb.transactions import TransactWrite
+
+from antiphon.platform.table import Row, Table
+from antiphon.speech.metering import MONTHLY, STANDING, Usage
+
+NOW = "usage#now"
+
+
+class UsageRow(Row):
+    open_jobs = NumberAttribute(null=True)
+    storage_bytes = NumberAttribute(null=True)
+    audio_ms = NumberAttribute(null=True)
+    characters = NumberAttribute(null=True)
+
+
+def month_key(month: str) -> str:
+    return f"usage#{month}"
+
+
+class DynamoUsage:
+    def __init__(self, table: Table) -> None:
+        self._rows = table.bind(UsageRow)
+
+    def of(self, user_id: str, month: str) -> Usage:
+        """Two reads."""
+        values: dict[str, int] = {}
+        for sk, names in ((month_key(month), MONTHLY), (NOW, STANDING)):
+            try:
+                row = self._rows.get(f"user#{user_id}", sk, consistent_read=True)
+            except self._rows.DoesNotExist:
+                continue
+            values |= {name: int(getattr(row, name) or 0) for name in names}
+        return Usage(**values)
+
+    def add(
+        self, transaction: TransactWrite, user_id: str, month: str, delta: Usage, limits: Mapping[str, int]
+    ) -> list[tuple[str, ...]]:
+        """Updates for the counters that change. limits: the most that each may show afterwards. Gives the limited counters of each update, in order."""
+        added: list[tuple[str, ...]] = []
+        for sk, names in ((month_key(month), MONTHLY), (NOW, STANDING)):
+            changes = {name: getattr(delta, name) for name in names if getattr(delta, name)}
+            if not changes:
+                continue
+            condition: Any = None
+            limited = tuple(name for name in changes if name in limits)
+            for name in limited:
+                counter = getattr(self._rows, name)
+                room = limits[name] - changes[name]
+                below = counter <= room
+                if room >= 0:
+                    below = counter.does_not_exist() | below
+                condition = below if condition is None else condition & below
+            actions = [self._rows.row.set("usage"), *(getattr(self._rows, n).add(v) for n, v in changes.items())]
+            transaction.update(self._rows(f"user#{user_id}", sk), actions, condition=condition)
+            added.append(limited)
+        return added
