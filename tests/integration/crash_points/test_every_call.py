@@ -27,6 +27,7 @@ from antiphon.platform.request import Caller
 from antiphon.platform.table import Table
 from antiphon.speech.arrive import Arrival, Arrive
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.metering import contribution, month_of
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import FileToCome, NewJob, Submit, upload_key
@@ -225,6 +226,8 @@ def check_events(world: World, job: Job) -> None:
     assert len([r for r in rows if r.type.endswith(("succeeded", "failed", "canceled"))]) == 1
     assert rows[-1].type.endswith("succeeded")
     assert rows[-1].data["sequence"] == job.version
+    # what was counted is what the job counts for, to the millisecond.
+    assert world.store.usage(job.user_id, month_of(job)) == contribution(job)
 
 
 def test_a_transcription_survives_a_fault_at_every_call(

@@ -19,6 +19,7 @@ __all__ = ["aws", "table"]
 
 QUEUES = {
     "DELIVERIES_QUEUE_URL": "deliveries",
+    "MAILS_QUEUE_URL": "mails",
     "TRANSCRIPTION_QUEUE_URL": "transcription",
     "TRANSCRIPTION_PRIORITY_QUEUE_URL": "transcription-priority",
     "SPEECH_QUEUE_URL": "speech",

@@ -7,7 +7,7 @@
 | session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
 | key-ref      | apikey#<sha256>    | key                       |                  |                 | expiry   | authorizer                                  |
-| usage        | user#<usr>         | usage#<month>, usage#now  |                  |                 |          | quotas, own usage                           |
+| usage        | user#<usr>         | usage#<month or "now">    |                  |                 |          | quotas, own usage                           |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
 | media        | user#<usr>         | media#<med>               |                  |                 |          | get by id                                   |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |

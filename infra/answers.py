@@ -1,0 +1,337 @@
+"""What each route answers, as JSON Schema: the one half of the OpenAPI document that no function needs at run time. Tests hold real answers against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+def closed(required: Schema, **optional: Schema) -> Schema:
+    """An object with just these fields."""
+    return {
+        "type": "object",
+        "properties": {**required, **optional},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def an_id(prefix: str) -> Schema:
+    return {"type": "string", "pattern": f"^{prefix}_[0-9A-HJKMNP-TV-Z]{{26}}$"}
+
+
+def one_of(*texts: str) -> Schema:
+    return {"type": "string", "enum": list(texts)}
+
+
+def many(schema: Schema, description: str = "") -> Schema:
+    return {"type": "array", "items": schema} | ({"description": description} if description else {})
+
+
+def page(of: Schema) -> Schema:
+    return closed(
+        {
+            "data": many(of),
+            "next_cursor": maybe({"type": "string", "description": "For the next page; null at the end."}),
+        }
+    )
+
+
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TIME: Schema = {"type": "string", "format": "date-time"}
+SECONDS: Schema = {"type": "number", "minimum": 0, "description": "Seconds."}
+FLAG: Schema = {"type": "boolean"}
+ANYTHING: Schema = {"type": "object", "additionalProperties": True}
+
+_WORD = closed(
+    {
+        "word": TEXT,
+        "start": maybe(SECONDS),
+        "end": maybe(SECONDS),
+        "score": maybe({"type": "number"}),
+        "speaker": maybe(TEXT),
+    }
+)
+_SEGMENT = closed(
+    {
+        "index": COUNT,
+        "start": SECONDS,
+        "end": SECONDS,
+        "text": TEXT,
+        "speaker": maybe(TEXT),
+        "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
+        "words": many(ref("Word")),
+    }
+)
+_JOB = {
+    "id": an_id("job"),
+    "status": one_of("awaiting_upload", "queued", "running", "succeeded", "failed", "canceled", "expired"),
+    "progress": {"type": "integer", "minimum": 0, "maximum": 100, "description": "Percent."},
+    "stage": maybe(TEXT),
+    "attempts": COUNT,
+    "engine": maybe(TEXT),
+    "title": maybe(TEXT),
+    "language": maybe(TEXT),
+    "duration": maybe(SECONDS),
+    "created_at": TIME,
+    "started_at": maybe(TIME),
+    "finished_at": maybe(TIME),
+    "timings": {"type": "object", "additionalProperties": COUNT, "description": "Milliseconds by step."},
+    "warnings": many(TEXT),
+    "error": maybe(ref("JobError")),
+    "metadata": ANYTHING,
+}
+_USER = {
+    "id": an_id("usr"),
+    "email": TEXT,
+    "display_name": maybe(TEXT),
+    "tier": one_of("free", "premium", "enterprise"),
+    "role": one_of("user", "admin"),
+    "created_at": TIME,
+}
+_KEY = {
+    "id": an_id("key"),
+    "name": TEXT,
+    "prefix": {"type": "string", "description": "The first characters of the key, to tell keys apart."},
+    "scopes": many(TEXT),
+    "created_at": TIME,
+    "expires_at": maybe(TIME),
+    "last_used_at": maybe({**TIME, "description": "True to five minutes."}),
+}
+_WEBHOOK = {
+    "id": an_id("whk"),
+    "url": TEXT,
+    "events": many(TEXT),
+    "description": TEXT,
+    "active": FLAG,
+    "disabled_reason": maybe(TEXT),
+    "created_at": TIME,
+}
+_UPLOAD = {
+    "method": {"const": "POST"},
+    "url": TEXT,
+    "fields": {"type": "object", "additionalProperties": TEXT, "description": "Form fields to send before the file."},
+    "expires_at": TIME,
+}
+_LIMITS = ("audio_seconds", "characters", "tokens", "storage_bytes", "open_jobs", "upload_bytes", "requests_per_minute")
+
+SCHEMAS: dict[str, Schema] = {
+    "Problem": {
+        **closed(
+            {
+                "type": TEXT,
+                "title": TEXT,
+                "status": {"type": "integer"},
+                "detail": TEXT,
+                "code": TEXT,
+                "request_id": TEXT,
+            },
+            errors=many(ref("FieldError")),
+        ),
+        "description": "RFC 9457. `code` is stable; see /v1/docs/errors.",
+    },
+    "FieldError": closed({"field": TEXT, "detail": TEXT}),
+    "User": closed(_USER),
+    "SignedIn": closed(
+        {
+            "user": ref("User"),
+            "access_token": TEXT,
+            "refresh_token": TEXT,
+            "token_type": {"const": "bearer"},
+            "expires_in": COUNT,
+        }
+    ),
+    "Profile": closed(
+        {**_USER, "preferences": ANYTHING, "inbox": closed({"bucket": TEXT, "prefix": TEXT, "region": TEXT})}
+    ),
+    "Usage": closed(
+        {
+            "month": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+            "resets_at": TIME,
+            "tier": TEXT,
+            "audio_seconds": {"type": "number", "minimum": 0},
+            "characters": COUNT,
+            "tokens": COUNT,
+            "storage_bytes": COUNT,
+            "open_jobs": COUNT,
+            "limits": closed(dict.fromkeys(_LIMITS, COUNT)),
+        }
+    ),
+    "Session": closed(
+        {
+            "id": an_id("ses"),
+            "device": maybe(TEXT),
+            "address": maybe(TEXT),
+            "current": FLAG,
+            "created_at": TIME,
+            "last_used_at": TIME,
+            "expires_at": TIME,
+        }
+    ),
+    "AuditEntry": closed(
+        {
+            "id": TEXT,
+            "at": TIME,
+            "actor": TEXT,
+            "action": TEXT,
+            "target": TEXT,
+            "outcome": TEXT,
+            "address": maybe(TEXT),
+            "duration_ms": maybe(COUNT),
+            "request_id": maybe(TEXT),
+        }
+    ),
+    "ApiKey": closed(_KEY),
+    "NewApiKey": closed({**_KEY, "key": {"type": "string", "description": "Shown here and never again."}}),
+    "ErasureReceipt": closed(
+        {"status": one_of("erased", "erasing"), "rows": COUNT, "objects": COUNT, "versions": COUNT, "at": TIME}
+    ),
+    "JsonWebKeys": closed({"keys": many({"type": "object", "additionalProperties": TEXT})}),
+    "Accepted": closed({"status": {"const": "accepted"}}),
+    "Upload": closed(_UPLOAD),
+    "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
+    "JobError": closed({"code": TEXT, "detail": TEXT}),
+    "Transcription": closed({**_JOB, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
+    "Speech": closed(
+        {
+            **_JOB,
+            "kind": {"const": "speech"},
+            "voice": maybe(TEXT),
+            "format": maybe(TEXT),
+            "speed": maybe({"type": "number"}),
+            "characters": maybe(COUNT),
+            "audio_url": maybe({"type": "string", "description": "For 15 minutes."}),
+            "marks_url": TEXT,
+        }
+    ),
+    "Word": _WORD,
+    "Segment": _SEGMENT,
+    "Transcript": closed(
+        {
+            "id": an_id("job"),
+            "text": TEXT,
+            "language": maybe(TEXT),
+            "duration": maybe(SECONDS),
+            "engine": maybe(TEXT),
+            "segments": many(ref("Segment")),
+        }
+    ),
+    "Mark": closed(
+        {
+            "index": COUNT,
+            "text": TEXT,
+            "start": SECONDS,
+            "end": SECONDS,
+            "words": many(ref("Word")),
+            "audio_url": maybe(TEXT),
+        }
+    ),
+    "Deleted": closed({"id": TEXT, "deleted": {"const": True}, "rows": COUNT, "objects": COUNT, "versions": COUNT}),
+    "Voice": closed(
+        {"id": TEXT, "name": TEXT, "language": TEXT, "gender": maybe(TEXT), "engine": TEXT, "quality": maybe(TEXT)}
+    ),
+    "Webhook": closed(_WEBHOOK),
+    "NewWebhookSecret": closed(
+        {**_WEBHOOK, "secret": {"type": "string", "description": "Shown here and never again."}}
+    ),
+    "Attempt": closed(
+        {
+            "number": COUNT,
+            "trigger": TEXT,
+            "at": TIME,
+            "status_code": maybe(COUNT),
+            "error": maybe(TEXT),
+            "duration_ms": maybe(COUNT),
+            "answer": maybe(TEXT),
+            "next_attempt_at": maybe(TIME),
+        }
+    ),
+    "Delivery": closed(
+        {
+            "id": an_id("dlv"),
+            "webhook_id": maybe(TEXT),
+            "event_id": TEXT,
+            "type": TEXT,
+            "url": TEXT,
+            "status": TEXT,
+            "created_at": TIME,
+            "next_attempt_at": maybe(TIME),
+            "attempts": many(ref("Attempt")),
+        }
+    ),
+    "Health": closed({"status": {"const": "ok"}}),
+    "Live": closed({"status": {"const": "ok"}, "time": TIME}),
+    "Ready": closed(
+        {
+            "status": one_of("ok", "unavailable"),
+            "components": {"type": "object", "additionalProperties": one_of("ok", "down")},
+        }
+    ),
+}
+
+_TEXTS = ("text/plain", "application/x-subrip", "text/vtt", "text/tab-separated-values", "text/markdown")
+_JOBS: dict[str, dict[int, Any]] = {}
+for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
+    _JOBS |= {
+        f"GET /v1/{_route}": {200: page(ref(_name))},
+        f"POST /v1/{_route}": {_status: ref(_name)},
+        f"GET /v1/{_route}/{{id}}": {200: ref(_name)},
+        f"DELETE /v1/{_route}/{{id}}": {200: ref("Deleted")},
+        f"POST /v1/{_route}/{{id}}/cancel": {200: ref(_name)},
+        f"POST /v1/{_route}/{{id}}/retry": {200: ref(_name)},
+    }
+
+ANSWERS: dict[str, dict[int, Any]] = {
+    "POST /v1/auth/register": {201: ref("SignedIn")},
+    "POST /v1/auth/login": {200: ref("SignedIn")},
+    "POST /v1/auth/refresh": {200: ref("SignedIn")},
+    "POST /v1/auth/logout": {204: None},
+    "POST /v1/auth/forgot-password": {202: ref("Accepted")},
+    "POST /v1/auth/reset-password": {204: None},
+    "GET /v1/auth/jwks.json": {200: ref("JsonWebKeys")},
+    "GET /v1/auth/sessions": {200: page(ref("Session"))},
+    "DELETE /v1/auth/sessions": {204: None},
+    "DELETE /v1/auth/sessions/{id}": {204: None},
+    "GET /v1/me": {200: ref("Profile")},
+    "PATCH /v1/me": {200: ref("Profile")},
+    "DELETE /v1/me": {200: ref("ErasureReceipt"), 202: ref("ErasureReceipt")},
+    "GET /v1/me/usage": {200: ref("Usage")},
+    "GET /v1/me/audit": {200: page(ref("AuditEntry"))},
+    "POST /v1/me/password": {204: None},
+    "GET /v1/api-keys": {200: page(ref("ApiKey"))},
+    "POST /v1/api-keys": {201: ref("NewApiKey")},
+    "DELETE /v1/api-keys/{id}": {204: None},
+    "POST /v1/uploads": {201: ref("MediaUpload")},
+    **_JOBS,
+    "GET /v1/transcriptions/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/transcriptions/{id}/transcript": {
+        200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
+    },
+    "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
+    "GET /v1/voices": {200: page(ref("Voice"))},
+    "GET /v1/webhooks": {200: page(ref("Webhook"))},
+    "POST /v1/webhooks": {201: ref("NewWebhookSecret")},
+    "GET /v1/webhooks/{id}": {200: ref("Webhook")},
+    "PATCH /v1/webhooks/{id}": {200: ref("Webhook")},
+    "DELETE /v1/webhooks/{id}": {204: None},
+    "POST /v1/webhooks/{id}/test": {202: ref("Delivery")},
+    "GET /v1/webhooks/{id}/deliveries": {200: page(ref("Delivery"))},
+    "POST /v1/deliveries/{id}/redeliver": {202: ref("Delivery")},
+    "GET /v1/health": {200: ref("Health")},
+    "GET /v1/health/live": {200: ref("Live")},
+    "GET /v1/health/ready": {200: ref("Ready"), 503: ref("Ready")},
+    "GET /v1/openapi.json": {200: ANYTHING},
+    "GET /v1/docs": {200: {"text/html": TEXT}},
+    "GET /v1/docs/errors": {200: {"text/html": TEXT}},
+}
+"""By route and status: the schema of a JSON answer, schemas by content type, or None for no body."""

@@ -1,0 +1,179 @@
+"""Every route of the OpenAPI document, called by those who may not: a route that comes later enters by itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from antiphon.identity.kms import KmsSigner, key_id_of
+from antiphon.identity.model import User
+from antiphon.identity.tokens import Issuer
+from antiphon.platform.access import ROUTES, SCOPES, Who
+from infra.local.person import Person
+from infra.local.receiver import Receiver
+from infra.local.stack import LocalStack
+
+CLOSED = sorted(route for route, access in ROUTES.items() if access.who is not Who.PUBLIC)
+WITH_ID = [route for route in CLOSED if "{id}" in route]
+NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+def call(http: httpx.Client, route: str, token: str | None, thing: str = f"job_{NOWHERE}") -> httpx.Response:
+    method, path = route.split(" ")
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return http.request(method, path.replace("{id}", thing), headers=headers)
+
+
+def part(data: Any) -> str:
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def anna(http: httpx.Client) -> Person:
+    return Person.register(http)
+
+
+@pytest.fixture(scope="module")
+def bad_tokens(stack: LocalStack, http: httpx.Client, anna: Person) -> dict[str, str]:
+    """By what is wrong with them; signed by the real key where that is not what is wrong."""
+    kms = stack.client("kms")
+    (published,) = http.get("/v1/auth/jwks.json").json()["keys"]
+    key = next(k["KeyId"] for k in kms.list_keys()["Keys"] if key_id_of(k["KeyId"]) == published["kid"])
+    header, claims, signature = anna.token.split(".")
+    known = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    user = User(anna.id, "anna@example.com", "", datetime.now(UTC))
+
+    def signed(issuer: str, audience: str, moment: datetime) -> str:
+        made = Issuer(KmsSigner(kms, key), issuer=issuer, audience=audience, clock=lambda: moment)
+        return made.access_token(user, known["sid"])
+
+    now = datetime.now(UTC)
+    public = json.dumps({k: published[k] for k in ("kty", "crv", "x", "y")}).encode()
+    hs256 = f"{part({'alg': 'HS256', 'typ': 'at+jwt', 'kid': published['kid']})}.{claims}"
+    forged = hmac.new(public, hs256.encode(), hashlib.sha256).digest()
+    return {
+        "nonsense": "nonsense",
+        "another body": f"{header}.{part({**known, 'sub': f'usr_{NOWHERE}'})}.{signature}",
+        "no signature": f"{part({'alg': 'none', 'typ': 'at+jwt'})}.{claims}.",
+        "the public key as a secret": f"{hs256}.{part(forged)}",
+        "expired": signed(known["iss"], known["aud"], now - timedelta(minutes=16)),
+        "from the future": signed(known["iss"], known["aud"], now + timedelta(minutes=5)),
+        "another audience": signed(known["iss"], "somebody-else", now),
+        "another issuer": signed("https://evil.example", known["aud"], now),
+        "no such key": "ap_live_" + "0" * 33,
+    }
+
+
+@pytest.mark.parametrize("route", CLOSED)
+def test_nobody_is_let_in_without_a_good_token(
+    http: httpx.Client, anna: Person, bad_tokens: dict[str, str], route: str
+) -> None:
+    """A-15 to A-19, A-41"""
+    for why, token in [("none", None), *bad_tokens.items()]:
+        answer = call(http, route, token)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), why
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def keys(anna: Person) -> dict[str, str]:
+    """One key for each scope."""
+    return {s: anna.post("/v1/api-keys", {"name": s, "scopes": [s]}).json()["key"] for s in sorted(SCOPES)}
+
+
+@pytest.mark.parametrize("route", CLOSED)
+def test_a_key_does_only_what_its_scope_says(http: httpx.Client, keys: dict[str, str], route: str) -> None:
+    """A-38"""
+    access = ROUTES[route]
+    for scope, key in keys.items():
+        answer = call(http, route, key)
+        if access.who is Who.CALLER and scope == access.scope:
+            assert answer.status_code not in (401, 403), answer.text
+        else:
+            expected = "person_required" if access.who is Who.PERSON else "insufficient_scope"
+            assert (answer.status_code, answer.json()["code"]) == (403, expected)
+
+
+@pytest.fixture(scope="module")
+def things(http: httpx.Client) -> Iterator[dict[str, str]]:
+    """One of each kind that has an id, of somebody else."""
+    ben = Person.register(http)
+    with Receiver() as receiver:
+        hook = ben.post("/v1/webhooks", {"url": receiver.url, "events": ["*"]}).json()["id"]
+        wanted = {"filename": "a.wav", "content_type": "audio/wav", "size": 1000}
+        yield {
+            "/v1/transcriptions": ben.post("/v1/transcriptions", wanted).json()["id"],
+            "/v1/speech": ben.speak("Hello.")["id"],
+            "/v1/webhooks": hook,
+            "/v1/deliveries": ben.post(f"/v1/webhooks/{hook}/test").json()["id"],
+            "/v1/api-keys": ben.post("/v1/api-keys", {"name": "b", "scopes": ["speech:read"]}).json()["id"],
+            "/v1/auth/sessions": ben.get("/v1/auth/sessions").json()["data"][0]["id"],
+        }
+
+
+@pytest.mark.parametrize("route", WITH_ID)
+def test_what_belongs_to_somebody_else_is_not_there(
+    http: httpx.Client, anna: Person, things: dict[str, str], route: str
+) -> None:
+    """A-41: the answer is that to an id which nobody has."""
+    theirs = things[route.split(" ")[1].partition("/{id}")[0]]
+    nobodys = theirs.partition("_")[0] + f"_{NOWHERE}"
+    bodies = {"PATCH": {"description": "mine"}}.get(route.split(" ")[0])
+    answers = []
+    for thing in (theirs, nobodys):
+        method, path = route.split(" ")
+        answer = anna.call(method, path.replace("{id}", thing), **({"json": bodies} if bodies else {}))
+        body = answer.json()
+        body.pop("request_id")
+        answers.append((answer.status_code, body))
+    if route == "GET /v1/webhooks/{id}/deliveries" and answers[0][0] == 200:
+        assert answers[0][1]["data"] == []
+    else:
+        assert answers[0][0] == 404, answers[0]
+    assert answers[0] == answers[1]
+
+
+def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, receiver: Receiver) -> None:
+    """A-45: no answer has a field that the document does not have."""
+    document = http.get("/v1/openapi.json").json()
+    hook = person.post("/v1/webhooks", {"url": receiver.url, "events": ["*"]}).json()["id"]
+    person.post("/v1/api-keys", {"name": "ci", "scopes": ["speech:read"]})
+    job = person.ended(person.speak("Hello."))
+    receiver.wait_for("speech.succeeded")
+    ids = {"/v1/speech": job["id"], "/v1/webhooks": hook}
+    seen = 0
+    for path, methods in document["paths"].items():
+        place = path.partition("/{id}")[0]
+        if "get" not in methods or ("{id}" in path and place not in ids):
+            continue
+        answer = person.get(path.replace("{id}", ids.get(place, "")))
+        assert answer.status_code == 200, (path, answer.text)
+        content = methods["get"]["responses"]["200"]["content"]
+        kind = answer.headers["Content-Type"].split(";")[0]
+        assert kind in content, path
+        if kind == "application/json":
+            schema = {**content[kind]["schema"], "components": document["components"]}
+            jsonschema.validate(answer.json(), schema, cls=jsonschema.Draft202012Validator)
+        seen += 1
+    assert seen >= 18
+
+
+def test_the_document_and_its_pages_are_served(http: httpx.Client) -> None:
+    """A-54, A-60"""
+    first = http.get("/v1/openapi.json")
+    again = http.get("/v1/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    page = http.get("/v1/docs")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "style-src 'sha256-" in page.headers["Content-Security-Policy"]
+    assert 'id="weak_password"' in http.get("/v1/docs/errors").text
