@@ -94,7 +94,8 @@ class Api:
         outgoing = self.client.build_request(
             request.method,
             f"{self._api}{path}{'?' + query if query else ''}",
-            headers=forwarded(request.headers.items(), client),
+            # As bytes: what a client sends need not be ASCII, and it is the API that answers for it.
+            headers=[(k.encode("latin-1"), v.encode("latin-1")) for k, v in forwarded(request.headers.items(), client)],
             content=body,
         )
         try:
@@ -156,15 +157,26 @@ def application(api: str, web: Path | None, transport: httpx.AsyncBaseTransport 
     async def greet(request: Request) -> Response:
         return PlainTextResponse(_GREETING)
 
-    routes: list[BaseRoute] = [
-        Route("/v1", gateway.forward, methods=_METHODS),
-        Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
-    ]
+    routes: list[BaseRoute] = []
     if web and (web / "index.html").is_file():
         routes.append(Mount("/", StaticFiles(directory=web, html=True)))
     else:
         routes.append(Route("/", greet))
-    return SecurityHeaders(Starlette(routes=routes, lifespan=lifespan))
+    pages = Starlette(routes=routes, lifespan=lifespan)
+
+    async def edge(scope: Scope, receive: Receive, send: Send) -> None:
+        # Before Starlette's own routes, whose patterns end at a line break in a path.
+        if scope["type"] != "http" or not (scope["path"] == "/v1" or scope["path"].startswith("/v1/")):
+            await pages(scope, receive, send)
+        elif scope["method"] in _METHODS:
+            await (await gateway.forward(Request(scope, receive)))(scope, receive, send)
+        else:
+            allowed = {"Allow": ", ".join(_METHODS)}
+            detail = f"The API takes {allowed['Allow']}."
+            refused = problem(405, "method_not_allowed", "This method is not allowed here", detail, allowed)
+            await refused(scope, receive, send)
+
+    return SecurityHeaders(edge)
 
 
 def main() -> None:

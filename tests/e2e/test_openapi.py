@@ -39,5 +39,5 @@ def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_p
     for name in ENDS_THE_ACCOUNT:
         command += ["--exclude-operation-id", name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    print(done.stdout[-15_000:], done.stderr[-2_000:])
+    print(done.stdout[-60_000:], done.stderr[-2_000:])
     assert done.returncode == 0

@@ -119,6 +119,16 @@ def access_of(method: str, resource: str, routes: Mapping[str, Access] = ROUTES)
         raise NoEntry(f"{method} {resource} is not in the table of access") from None
 
 
+def methods_of(path: str) -> list[str]:
+    """Those that a route with this very path takes."""
+    parts = path.split("/")
+    return sorted({method for method, template in map(str.split, ROUTES) if _fits(template.split("/"), parts)})
+
+
+def _fits(template: list[str], parts: list[str]) -> bool:
+    return len(template) == len(parts) and all(t in (p, "{id}") for t, p in zip(template, parts, strict=True))
+
+
 def check(access: Access, caller: Caller) -> None:
     """Raises Forbidden: ``person_required``, ``insufficient_scope``, ``admin_required``."""
     if access.who is Who.PERSON and caller.key_id:

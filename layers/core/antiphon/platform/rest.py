@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from antiphon.platform.access import methods_of
 from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.fields import Spec
 from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass, public
@@ -38,7 +39,9 @@ def make_resolver() -> APIGatewayRestResolver:
 
     @app.not_found
     def on_not_found(_: NotFoundError) -> Response[str]:
-        allowed = _methods(app, app.context["_path"])
+        # The gateway sends here what no route of any function has, so the table of all routes is asked too.
+        path = app.context["_path"]
+        allowed = _methods(app, path) or methods_of(path)
         if not allowed:
             return on_error(NotFound("There is no such route."))
         refused = on_error(NotAllowed())
