@@ -294,6 +294,7 @@ for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speec
 ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/auth/register": {201: ref("SignedIn")},
     "POST /v1/auth/login": {200: ref("SignedIn")},
+    "POST /v1/auth/firebase": {200: ref("SignedIn")},
     "POST /v1/auth/refresh": {200: ref("SignedIn")},
     "POST /v1/auth/logout": {204: None},
     "POST /v1/auth/forgot-password": {202: ref("Accepted")},

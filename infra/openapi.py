@@ -49,6 +49,7 @@ _BODIES = {
     "POST /v1/auth/login": "LOGIN",
     "POST /v1/auth/refresh": "REFRESH",
     "POST /v1/auth/logout": "REFRESH",
+    "POST /v1/auth/firebase": "FIREBASE",
     "POST /v1/auth/forgot-password": "FORGOT",
     "POST /v1/auth/reset-password": "RESET",
     "PATCH /v1/me": "PROFILE",

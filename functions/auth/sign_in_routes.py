@@ -7,7 +7,7 @@ from typing import Any
 from asked import device, idempotency_key, once
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from shapes import FORGOT, LOGIN, REFRESH, REGISTER, RESET
+from shapes import FIREBASE, FORGOT, LOGIN, REFRESH, REGISTER, RESET
 from views import nothing, signed_in
 from wiring import wiring
 
@@ -80,6 +80,13 @@ def reset_password() -> Response[Any]:
     sent = body_of(raw_body(router), RESET)
     wiring().reset.reset(sent["token"], sent["new_password"], router.context["request_id"])
     return nothing()
+
+
+@router.post("/v1/auth/firebase")
+def firebase() -> Response[Any]:
+    """With a Firebase ID token. An account with the same address is linked if Firebase has verified the address."""
+    sent = body_of(raw_body(router), FIREBASE)
+    return signed_in(200, wiring().federate(sent["id_token"], device(router)))
 
 
 @router.get("/v1/auth/jwks.json")

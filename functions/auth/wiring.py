@@ -14,6 +14,9 @@ from antiphon.identity.api_keys import ApiKeys
 from antiphon.identity.attempts import Attempts
 from antiphon.identity.attempts_dynamo import DynamoAttempts
 from antiphon.identity.dynamo import DynamoKeys, DynamoUsers
+from antiphon.identity.federate import Federate
+from antiphon.identity.firebase import FirebaseVerifier, PublishedKeys
+from antiphon.identity.firebase_http import fetch_from
 from antiphon.identity.kms import KmsKeys, KmsSigner
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.identity.passwords import Passwords
@@ -45,6 +48,8 @@ class Settings:
     region: str
     uploads_bucket: str
     mails_queue: str
+    firebase_project: str
+    firebase_keys_url: str
     signing_key: str
     retiring_key: str
     issuer: str
@@ -58,11 +63,15 @@ class Settings:
     @classmethod
     def read(cls) -> Settings:
         env = os.environ
+        if "FIREBASE_AUTH_EMULATOR_HOST" in env:
+            raise RuntimeError("FIREBASE_AUTH_EMULATOR_HOST is set: with it, others take unsigned tokens. Remove it.")
         return cls(
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
             uploads_bucket=env["UPLOADS_BUCKET"],
             mails_queue=env["MAILS_QUEUE_URL"],
+            firebase_project=env["FIREBASE_PROJECT"],
+            firebase_keys_url=env["FIREBASE_KEYS_URL"],
             signing_key=env["SIGNING_KEY_ID"],
             retiring_key=env.get("OTHER_SIGNING_KEY_ID", ""),
             issuer=env["ISSUER"],
@@ -109,6 +118,15 @@ class Wiring:
             users=users, mails=mails, hasher=hasher, attempts=attempts, clock=clock, min_length=min_length
         )
         self.api_keys = ApiKeys(keys=DynamoKeys(table), clock=clock, scopes=SCOPES)
+        keys = PublishedKeys(fetch_from(settings.firebase_keys_url), clock)
+        self.federate = Federate(
+            verifier=FirebaseVerifier(settings.firebase_project, keys, clock),
+            users=users,
+            links=users,
+            desk=desk,
+            audit=audit,
+            clock=clock,
+        )
         self.gate = Gate(
             limiter=DynamoLimiter(table),
             audit=audit,

@@ -65,6 +65,8 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "AUTH_REQUESTS_PER_MINUTE": "1000",
         "MAILS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/mails",
         "UPLOADS_BUCKET": "uploads-bucket",
+        "FIREBASE_PROJECT": "our-project",
+        "FIREBASE_KEYS_URL": "http://127.0.0.1:9/keys",
         "RESULTS_BUCKET": "results-bucket",
         "ERASURES_QUEUE_URL": "https://sqs.invalid/erasures",
     }.items():

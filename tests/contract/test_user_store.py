@@ -217,6 +217,28 @@ def test_a_link_for_a_new_password_is_good_once(users: Users) -> None:
     assert not session.good_for(user, NOW)
 
 
+def test_an_account_of_another_service_leads_to_one_user(users: Users) -> None:
+    """A-36"""
+    assert users.by_federated("https://x", "1") is None
+    for _ in range(2):
+        users.create_linked(person(), "https://x", "1")
+    assert users.by_federated("https://x", "1") == users.by_email("anna@example.com") == person()
+    with pytest.raises(EmailTaken):
+        users.create_linked(person(2), "https://x", "2")
+    with pytest.raises(Changed):
+        users.create_linked(person(3, "c@example.com"), "https://x", "1")
+    assert users.get("usr_3") is None
+    users.create(person(4, "d@example.com"))
+    for _ in range(2):
+        users.link("usr_4", "https://y", "1")
+    for wrong in ("usr_1", "usr_9"):
+        with pytest.raises(Changed):
+            users.link(wrong, "https://y", "1")
+    linked = users.by_federated("https://y", "1")
+    assert linked is not None
+    assert linked.id == "usr_4"
+
+
 def test_a_new_password_ends_the_link(users: Users) -> None:
     """A-31"""
     users.create(person())

@@ -13,6 +13,7 @@ import pytest
 from infra.local.person import Person
 from infra.local.receiver import Receiver
 from infra.local.stack import LAPTOP, ROOT, LocalStack
+from tests.firebase import PROJECT, KeyServer, Project
 
 LEASE_SECONDS = 4
 """Short, so that a worker that was killed is replaced soon."""
@@ -25,9 +26,17 @@ def iam_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, iam_log: Path) -> Iterator[LocalStack]:
+def firebase() -> Iterator[KeyServer]:
+    """In Google's place."""
+    with KeyServer(Project()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, iam_log: Path, firebase: KeyServer) -> Iterator[LocalStack]:
     home = tmp_path_factory.mktemp("home")
-    parameters = {**LAPTOP, "LeaseSeconds": str(LEASE_SECONDS), "AuthorizerTtl": "0"}
+    parameters = {**LAPTOP, "LeaseSeconds": str(LEASE_SECONDS)}
+    parameters |= {"FirebaseProject": PROJECT, "FirebaseKeysUrl": firebase.url}
     with LocalStack(home, parameters=parameters, build=ROOT / ".build", iam_log=iam_log, say=print) as running:
         yield running
 

@@ -14,6 +14,7 @@ import pytest
 from antiphon.platform.access import SCOPES
 from infra.local.person import Person
 from infra.local.stack import LocalStack
+from tests.firebase import KeyServer
 
 GOOD = "correct horse battery"
 BETTER = "another good horse"
@@ -146,6 +147,23 @@ def test_a_forgotten_password_comes_back_by_mail(http: httpx.Client, stack: Loca
     refresh(http, login.json()["refresh_token"])
     refresh(http, login.json()["refresh_token"])
     assert "a second time" in mailed(stack, me["email"], "A device was signed out")
+
+
+def test_who_firebase_vouches_for_comes_in(http: httpx.Client, firebase: KeyServer) -> None:
+    """A-33, A-36"""
+    project, now = firebase.project, time.time()
+    mail, subject = f"{secrets.token_hex(6)}@example.com", secrets.token_hex(6)
+
+    def enter(**changes: Any) -> httpx.Response:
+        token = project.token(project.claims(now, sub=subject, email=mail, **changes))
+        return http.post("/v1/auth/firebase", json={"id_token": token})
+
+    first, again = enter(), enter()
+    assert (first.status_code, again.status_code) == (200, 200), first.text
+    assert first.json()["user"] == again.json()["user"]
+    assert status(http, "/v1/me", again.json()["access_token"]) == 200
+    for refused in (enter(aud="another-project"), enter(exp=int(now) - 999)):
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_id_token")
 
 
 def test_a_key_does_what_its_scopes_say_until_it_is_revoked(http: httpx.Client, person: Person) -> None:

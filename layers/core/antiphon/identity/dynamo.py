@@ -12,7 +12,7 @@ from pynamodb.exceptions import PutError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from antiphon.identity.model import ApiKey, Replay, Session, User, UserStatus, account_key, email_key
+from antiphon.identity.model import ApiKey, Replay, Session, User, UserStatus, account_key, email_key, federated_key
 from antiphon.identity.ports import Changed, EmailTaken, Standing
 from antiphon.platform.audit import Entry
 from antiphon.platform.audit_dynamo import AuditRow, audit_row
@@ -42,6 +42,12 @@ class UserRow(Row):
 
 
 class EmailRow(Row):
+    user_id = UnicodeAttribute()
+
+
+class FederatedRow(Row):
+    """Twice: where it is looked for, and under its user, where an erasure finds it."""
+
     user_id = UnicodeAttribute()
 
 
@@ -95,6 +101,7 @@ class DynamoUsers:
         self._users = table.bind(UserRow)
         self._emails = table.bind(EmailRow)
         self._sessions = table.bind(SessionRow)
+        self._links = table.bind(FederatedRow)
         self._events = table.bind(EventRow)
         self._audit = table.bind(AuditRow)
         self._tombstones = table.bind(TombstoneRow)
@@ -137,6 +144,47 @@ class DynamoUsers:
     def by_email(self, email: str) -> User | None:
         # A stranger costs the same reads: the time of a login must not tell who is registered.
         return self.get(self._owner(email) or "nobody")
+
+    def by_federated(self, issuer: str, subject: str) -> User | None:
+        try:
+            row = self._links.get(f"federated#{federated_key(issuer, subject)}", "user", consistent_read=True)
+        except self._links.DoesNotExist:
+            return None
+        return self.get(row.user_id)
+
+    def create_linked(self, user: User, issuer: str, subject: str) -> None:
+        email = self._emails(f"email#{email_key(user.email)}", "user", row="email", user_id=user.id)
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(email, condition=self._emails.pk.does_not_exist())
+            transaction.save(self._row(user), condition=self._users.pk.does_not_exist())
+            self._save_link(transaction, user.id, issuer, subject)
+
+        try:
+            _write(self._table, fill, lambda: self._linked(user.id, issuer, subject))
+        except Changed as changed:
+            if self._owner(user.email) is not None:
+                raise EmailTaken from changed
+            raise
+
+    def link(self, user_id: str, issuer: str, subject: str) -> None:
+        welcome = self._users.status == UserStatus.ACTIVE.value
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.condition_check(self._users, f"user#{user_id}", "profile", condition=welcome)
+            self._save_link(transaction, user_id, issuer, subject)
+
+        _write(self._table, fill, lambda: self._linked(user_id, issuer, subject))
+
+    def _save_link(self, transaction: TransactWrite, user_id: str, issuer: str, subject: str) -> None:
+        key = federated_key(issuer, subject)
+        row = self._links(f"federated#{key}", "user", row="federated", user_id=user_id)
+        transaction.save(row, condition=self._links.pk.does_not_exist())
+        transaction.save(self._links(f"user#{user_id}", f"federated#{key}", row="federated", user_id=user_id))
+
+    def _linked(self, user_id: str, issuer: str, subject: str) -> bool:
+        found = self.by_federated(issuer, subject)
+        return found is not None and found.id == user_id
 
     def replace_password_hash(self, user: User, password_hash: str) -> None:
         rows = self._users

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from antiphon.identity.model import ApiKey, Session, User, UserStatus, account_key
+from antiphon.identity.model import ApiKey, Session, User, UserStatus, account_key, federated_key
 from antiphon.identity.ports import Changed, EmailTaken, Standing
 from antiphon.platform.audit import Entry
 from antiphon.platform.events import Event
@@ -24,6 +24,7 @@ class MemoryUsers:
         self._lock = threading.Lock()
         self.events: list[Event] = []
         self.entries: list[Entry] = []
+        self._links: dict[str, str] = {}
         self.tombstones: set[str] = set()
 
     def create(self, user: User) -> None:
@@ -37,6 +38,23 @@ class MemoryUsers:
 
     def by_email(self, email: str) -> User | None:
         return next((u for u in self._users.values() if u.email == email), None)
+
+    def by_federated(self, issuer: str, subject: str) -> User | None:
+        return self._users.get(self._links.get(federated_key(issuer, subject), ""))
+
+    def create_linked(self, user: User, issuer: str, subject: str) -> None:
+        key = federated_key(issuer, subject)
+        if self._links.get(key, user.id) != user.id:
+            raise Changed
+        self.create(user)
+        self._links[key] = user.id
+
+    def link(self, user_id: str, issuer: str, subject: str) -> None:
+        user = self._users.get(user_id)
+        if user is None or not user.active:
+            raise Changed
+        if self._links.setdefault(federated_key(issuer, subject), user_id) != user_id:
+            raise Changed
 
     def replace_password_hash(self, user: User, password_hash: str) -> None:
         with self._lock:

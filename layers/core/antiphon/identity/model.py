@@ -127,6 +127,11 @@ def normal_email(text: str) -> str:
     return f"{local.lower()}@{domain}"
 
 
+def federated_key(issuer: str, subject: str) -> str:
+    """By what an account of another service is found."""
+    return hashlib.sha256(f"{issuer}\x1f{subject}".encode()).hexdigest()
+
+
 def email_key(email: str) -> str:
     """By what a normal address is found, so that no key of the table holds an address."""
     return hashlib.sha256(email.encode()).hexdigest()

@@ -91,6 +91,18 @@ class KeyStore(Protocol):
         """Safe to repeat."""
 
 
+class FederatedStore(Protocol):
+    """Accounts of other services, by issuer and subject."""
+
+    def by_federated(self, issuer: str, subject: str) -> User | None: ...
+
+    def create_linked(self, user: User, issuer: str, subject: str) -> None:
+        """User, address and link in one transaction. Raises EmailTaken, Changed (the link is there)."""
+
+    def link(self, user_id: str, issuer: str, subject: str) -> None:
+        """Does nothing where it is linked to this user. Raises Changed where it is another's, or the user may not come in."""
+
+
 class TokenSigner(Protocol):
     key_id: str
     """The ``kid`` of the tokens."""
@@ -152,6 +164,7 @@ __all__ = [
     "AccountRows",
     "Changed",
     "EmailTaken",
+    "FederatedStore",
     "KeyStore",
     "SecondLooks",
     "SessionStore",

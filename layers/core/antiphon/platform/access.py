@@ -65,6 +65,7 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/auth/login": _OPEN,
         "POST /v1/auth/refresh": _OPEN,
         "POST /v1/auth/logout": _OPEN,
+        "POST /v1/auth/firebase": _OPEN,
         "POST /v1/auth/forgot-password": _OPEN,
         "POST /v1/auth/reset-password": _OPEN,
         "GET /v1/auth/jwks.json": _OPEN,

@@ -8,6 +8,8 @@
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
 | key-ref      | apikey#<sha256>    | key                       |                  |                 | expiry   | authorizer                                  |
 | usage        | user#<usr>         | usage#<month or "now">    |                  |                 |          | quotas, own usage                           |
+| federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
+| federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
 | media        | user#<usr>         | media#<med>               |                  |                 |          | get by id                                   |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |

@@ -1,0 +1,85 @@
+"""Sign in with an account of another service: the user that is linked to it, or the one whose verified address it is, or a new one."""
+
+from __future__ import annotations
+
+from antiphon.identity.firebase import FirebaseVerifier, Vouched
+from antiphon.identity.model import User, normal_email
+from antiphon.identity.ports import Changed, EmailTaken, FederatedStore, UserStore
+from antiphon.identity.sign_in import Desk, Device, SignedIn
+from antiphon.platform.audit import AuditLog, Entry
+from antiphon.platform.clock import Clock
+from antiphon.platform.errors import Conflict, NotFound, Unauthorized
+from antiphon.platform.ids import new_id
+
+
+class Federate:
+    def __init__(
+        self,
+        *,
+        verifier: FirebaseVerifier,
+        users: UserStore,
+        links: FederatedStore,
+        desk: Desk,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> None:
+        self._verifier = verifier
+        self._users = users
+        self._links = links
+        self._desk = desk
+        self._audit = audit
+        self._clock = clock
+
+    def __call__(self, id_token: str, device: Device) -> SignedIn:
+        """Raises NotFound ``not_configured``, Unauthorized, Conflict ``email_taken`` or ``email_required``."""
+        if not self._verifier.project:
+            raise NotFound("Signing in with Firebase is not set up here.", code="not_configured")
+        vouched = self._verifier.verify(id_token)
+        user = self._links.by_federated(vouched.issuer, vouched.subject) or self._first_time(vouched)
+        if not user.active:
+            raise Unauthorized("This account may not sign in.", code="wrong_credentials")
+        self._audit.append(
+            Entry(
+                user.id,
+                user.id,
+                "user.firebase",
+                user.id,
+                "signed_in",
+                self._clock(),
+                request_id=device.request_id,
+                address=device.address,
+            )
+        )
+        return self._desk.welcome(user, device)
+
+    def _first_time(self, vouched: Vouched) -> User:
+        """Who they are is issuer and subject; an address alone is nobody."""
+        if vouched.email is None:
+            raise Conflict("This Firebase account has no e-mail address; add one there.", code="email_required")
+        address = normal_email(vouched.email)
+        known = self._users.by_email(address)
+        if known is None:
+            user = User(new_id("usr"), address, "", self._clock(), vouched.name)
+            try:
+                self._links.create_linked(user, vouched.issuer, vouched.subject)
+            except (EmailTaken, Changed):
+                # Somebody was faster; perhaps this very person, twice.
+                linked = self._links.by_federated(vouched.issuer, vouched.subject)
+                if linked is None:
+                    raise _taken() from None
+                return linked
+            return user
+        if not vouched.email_verified:
+            raise _taken()
+        try:
+            self._links.link(known.id, vouched.issuer, vouched.subject)
+        except Changed as changed:
+            raise _taken() from changed
+        return known
+
+
+def _taken() -> Conflict:
+    return Conflict(
+        "There is an account with this address, and Firebase has not verified that it is yours; log in with its password.",
+        code="email_taken",
+    )
