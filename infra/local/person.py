@@ -66,7 +66,7 @@ class Person:
         return found
 
     def until(
-        self, job: dict[str, Any], wanted: Callable[[dict[str, Any]], bool], seconds: float = 90
+        self, job: dict[str, Any], wanted: Callable[[dict[str, Any]], bool], seconds: float = 90, pause: float = 0.1
     ) -> dict[str, Any]:
         """The job as soon as it is as wanted; the API has no push here, so this asks again and again, and gives up in the end."""
         deadline = time.monotonic() + seconds
@@ -75,7 +75,7 @@ class Person:
             if wanted(found):
                 return found
             assert time.monotonic() < deadline, f"still {found}"
-            time.sleep(0.1)
+            time.sleep(pause)
 
     def ended(self, job: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
         return self.until(job, lambda found: found["status"] in ENDED, seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+from argon2 import PasswordHasher
 
 from antiphon.identity.attempts import Attempts
 from antiphon.identity.attempts_memory import MemoryAttempts
@@ -28,15 +29,22 @@ class Tokens:
         return f"{user.id}/{session_id}"
 
 
+class Quick(Passwords):
+    """The least that Argon2id can do; test_passwords.py holds what it does for real."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
 @dataclass
 class House:
     clock: Clock
+    hasher: Passwords = field(default_factory=Quick)
     users: MemoryUsers = field(default_factory=MemoryUsers)
     audit: MemoryAuditLog = field(default_factory=MemoryAuditLog)
 
     def __post_init__(self) -> None:
         self.keys = MemoryKeys(self.users)
-        self.hasher = Passwords()
         issuer = Tokens()
         self.desk = Desk(sessions=self.users, issuer=issuer, clock=self.clock)  # type: ignore[arg-type]
         self.attempts = Attempts(MemoryAttempts(), self.clock, network_free=40)

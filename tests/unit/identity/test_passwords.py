@@ -14,6 +14,7 @@ from antiphon.identity import passwords
 from antiphon.identity.model import User
 from antiphon.identity.passwords import Passwords
 from antiphon.platform.errors import Invalid, Unauthorized
+from tests.unit.conftest import HeldClock
 from tests.unit.identity.conftest import GOOD, House
 
 WEAKER = PasswordHasher(time_cost=1, memory_cost=7168, parallelism=1)
@@ -103,8 +104,9 @@ def test_a_password_beyond_the_limit_is_never_right() -> None:
         assert not Passwords().verify("x" * 2000, kept)
 
 
-def test_an_older_hash_is_renewed_at_the_next_login_and_only_then(house: House) -> None:
+def test_an_older_hash_is_renewed_at_the_next_login_and_only_then(clock: HeldClock) -> None:
     """A-02"""
+    house = House(clock, Passwords())
     house.users.create(User("usr_01ARZ3NDEKTSV4RRFFQ69G5FAV", "anna@example.com", WEAKER.hash(GOOD), house.clock()))
 
     def kept() -> str:
