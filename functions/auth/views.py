@@ -87,7 +87,7 @@ def usage_view(used: Usage, limits: Limits, tier: str, now: datetime) -> dict[st
         "tier": tier,
         "audio_seconds": round(used.audio_ms / 1000, 3),
         "characters": used.characters,
-        "tokens": 0,
+        "tokens": used.tokens,
         "storage_bytes": used.storage_bytes,
         "open_jobs": used.open_jobs,
         "limits": allowed,

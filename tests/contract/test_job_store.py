@@ -11,6 +11,8 @@ import pytest
 from antiphon.engines.ports import Segment, Word
 from antiphon.identity.tiers import TIERS
 from antiphon.platform.errors import LeaseLost
+from antiphon.platform.events import Event
+from antiphon.platform.outbox import event_of_row
 from antiphon.speech import model
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.memory import MemoryJobStore
@@ -258,6 +260,52 @@ def test_beyond_the_limit_nothing_is_stored_and_the_owner_hears_of_it_once(store
         assert store.get(USER, Kind.SPEECH, f"job_{number:026d}") is None
     store.apply(spoken(4, 10))
     assert store.usage(USER, "2026-11") == Usage(2, 20, characters=limit)
+    assert [e.data["counter"] for e in told(store)] == ["characters"]
+
+
+def told(store: JobStore) -> list[Event]:
+    if isinstance(store, MemoryJobStore):
+        return [e for e in store.events if e.type == "user.quota_reached"]
+    assert isinstance(store, DynamoJobStore)
+    rows = store._events.query(f"events#{USER}")
+    return [event_of_row(row) for row in rows if row.type == "user.quota_reached"]
+
+
+@pytest.mark.parametrize("store", ["dynamo"], indirect=True)
+def test_the_owner_hears_of_it_once_even_when_the_event_is_gone(store: DynamoJobStore) -> None:
+    """Events are kept for a week, a month is longer."""
+    store.apply(spoken(1, TIERS["free"].characters))
+    for number in (2, 3):
+        with pytest.raises(QuotaExceeded):
+            store.apply(spoken(number, 1))
+        for row in store._events.query(f"events#{USER}"):
+            row.delete()
+    assert told(store) == []
+    with pytest.raises(QuotaExceeded):
+        store.apply(spoken(4, 1))
+    assert told(store) == []
+
+
+def test_a_retry_is_counted_in_its_own_month(store: JobStore) -> None:
+    """Q-12: what it gave back in one month it takes in another, and deleting it touches neither."""
+    store.apply(spoken(1, 500))
+    first = store.get(USER, Kind.SPEECH, f"job_{1:026d}")
+    assert first
+    failed = model.fail(first, Failure("x", "y"), NOW)
+    store.apply(failed)
+    again = model.retry(failed.after, NOW + timedelta(days=20))
+    for _ in range(2):
+        store.apply(again)
+    assert store.get(USER, Kind.SPEECH, first.id) == again.after
+    assert store.usage(USER, "2026-11") == Usage(1, 10)
+    assert store.usage(USER, "2026-12") == Usage(1, 10, characters=500)
+    running = model.claim(again.after, owner="w", message_id="m", lease=LEASE, now=NOW + timedelta(days=20))
+    store.apply(running)
+    ended = model.finish(running.after, owner="w", now=NOW + timedelta(days=45))
+    store.apply(ended)
+    store.delete(ended.after)
+    assert store.usage(USER, "2026-12") == Usage(characters=500)
+    assert store.usage(USER, "2027-01") == Usage()
 
 
 def test_at_the_edge_of_the_limit_racing_jobs_never_go_beyond(store: JobStore) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from antiphon.identity.tiers import TIERS
 from antiphon.speech import model
+from antiphon.speech.again import RetryDead
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.metering import QuotaExceeded, Usage, contribution, month_after, month_at
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
@@ -124,9 +125,16 @@ def test_the_owner_hears_of_it_once_a_month(store: MemoryJobStore) -> None:
     done(store, model.create(speech(1, FREE.characters), NOW))
     for number in (2, 3):
         with pytest.raises(QuotaExceeded):
-            store.apply(model.create(speech(number), NOW))
+            store.apply(model.create(speech(number, created_at=NOW + timedelta(minutes=number)), NOW))
+    done(store, model.create(speech(4, FREE.characters, created_at=NOW + timedelta(hours=2)), NOW))
+    with pytest.raises(QuotaExceeded):
+        store.apply(model.create(speech(5, created_at=NOW + timedelta(hours=2)), NOW))
     told = [e for e in store.events if e.type == "user.quota_reached"]
-    assert [(e.data["counter"], e.data["month"]) for e in told] == [("characters", "2026-11")]
+    assert [(e.data["counter"], e.data["month"]) for e in told] == [
+        ("characters", "2026-11"),
+        ("characters", "2026-12"),
+    ]
+    assert len({e.id for e in told}) == 2
 
 
 def test_so_many_jobs_may_wait_or_run(store: MemoryJobStore) -> None:
@@ -163,3 +171,44 @@ def test_what_was_done_is_not_refused(store: MemoryJobStore) -> None:
 
 def test_a_larger_tier_has_larger_limits(store: MemoryJobStore) -> None:
     done(store, model.create(speech(1, FREE.characters + 1, tier="premium"), NOW))
+
+
+def test_a_job_that_is_retried_in_the_next_month_takes_that_months_quota(store: MemoryJobStore) -> None:
+    """Who was told to wait for the next month finds it."""
+    done(store, model.create(speech(1, FREE.characters), NOW))
+    waiting = done(store, replace(model.create(speech(2), NOW), bounded=frozenset()))
+    failed = done(
+        store, model.fail(waiting, Failure("quota_exceeded", "The characters of this month are used up."), NOW)
+    )
+    with pytest.raises(QuotaExceeded):
+        store.apply(model.retry(failed, NOW))
+    done(store, model.retry(failed, NOW + timedelta(hours=2)))
+    assert used(store).characters == FREE.characters
+    assert used(store, "2026-12").characters == 500
+
+
+def test_nobody_is_asked_to_wait_for_longer_than_a_day() -> None:
+    assert QuotaExceeded("characters", 1, datetime(2026, 11, 2, tzinfo=UTC)).retry_after == 86_400
+    assert QuotaExceeded("audio_ms", 1, datetime(2026, 11, 30, 23, 59, 59, 900_000, tzinfo=UTC)).retry_after == 1
+
+
+def test_an_upload_that_has_come_is_never_refused(store: MemoryJobStore) -> None:
+    """Q-03, U-03: a larger put of the same key came after the first one, and all storage is in use meanwhile."""
+    waiting = job(status=Status.AWAITING_UPLOAD, source=None, options={"upload": {"size": 5_000}})
+    first = model.arrive(done(store, model.create(waiting, NOW)), replace(SOURCE, sequencer="01"), NOW)
+    assert first
+    done(store, first)
+    done(store, model.create(job(2, source=replace(SOURCE, size=FREE.storage_bytes - 1_000)), NOW))
+    second = model.arrive(first.after, replace(SOURCE, size=5_000, sequencer="02"), NOW)
+    assert second
+    done(store, second)
+    assert used(store).storage_bytes == FREE.storage_bytes + 4_000
+
+
+def test_what_an_operator_brings_back_is_counted_and_not_refused(store: MemoryJobStore) -> None:
+    """One user's quota does not hold up the dead letters of all others."""
+    waiting = done(store, model.create(speech(1), NOW))
+    done(store, model.fail(waiting, Failure("worker_crashed", "It stopped."), NOW))
+    done(store, model.create(speech(2, FREE.characters), NOW))
+    assert RetryDead(jobs=store, clock=lambda: NOW)("usr_1", Kind.SPEECH, "job_1")
+    assert used(store).characters == FREE.characters + 500

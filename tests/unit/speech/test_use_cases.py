@@ -6,6 +6,7 @@ import pytest
 
 from antiphon.platform.errors import Conflict, NotFound, TooLarge, Unsupported
 from antiphon.speech import model
+from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import Checkpoint, Job, Kind, Status
 from antiphon.speech.ports import Chunk
 from antiphon.speech.submit import FileToCome, NewJob
@@ -76,6 +77,17 @@ def test_a_media_item_of_another_user_is_not_there(desk: Desk) -> None:
     with pytest.raises(Conflict) as early:
         desk.submit.transcription(ANNA, NewJob(media_id=media.id))
     assert early.value.code == "media_not_ready"
+
+
+def test_a_text_that_is_refused_for_the_quota_is_not_kept(desk: Desk) -> None:
+    """Q-42: nothing stored, in the bucket neither."""
+    for _ in range(2):
+        desk.submit.speech(ANNA, NewJob(text="x" * 200_000))
+    kept = desk.keys()
+    with pytest.raises(QuotaExceeded):
+        desk.submit.speech(ANNA, NewJob(text="x" * 200_000))
+    assert desk.keys() == kept
+    assert desk.jobs.usage(ANNA.user_id, "2026-11").characters == 400_000
 
 
 def test_the_tier_chooses_the_lane(desk: Desk) -> None:

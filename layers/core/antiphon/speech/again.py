@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import NotFound
 from antiphon.speech import model
@@ -27,7 +29,8 @@ class RetryDead:
                 moved = True
                 return model.dispatch_again(job, now)
             moved = job.status is Status.FAILED and job.source is not None
-            return model.retry(job, now) if moved else None
+            # Counted, but not refused: the fault was ours, and one user's quota must not hold up the letters of all others.
+            return replace(model.retry(job, now), bounded=frozenset()) if moved else None
 
         try:
             change(self._jobs, user_id, kind, job_id, decide)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
 from antiphon.engines.ports import Segment, Word
-from antiphon.platform.clock import from_rfc3339, rfc3339
+from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
 from antiphon.platform.errors import LeaseLost
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
@@ -45,6 +45,7 @@ class JobRow(Row):
     callback_url = UnicodeAttribute(null=True)
     request_id = UnicodeAttribute(null=True)
     queued_at = UnicodeAttribute(null=True)
+    round_at = UnicodeAttribute(null=True)
     started_at = UnicodeAttribute(null=True)
     finished_at = UnicodeAttribute(null=True)
     lease_owner = UnicodeAttribute(null=True)
@@ -73,7 +74,7 @@ class MarkRow(Row):
 
 _TEXTS = ("stage", "title", "callback_url", "request_id", "lease_owner", "message_id", "engine", "language")
 _COUNTS = ("version", "progress", "attempts", "failures", "rounds")
-_TIMES = ("queued_at", "started_at", "finished_at", "lease_expires_at")
+_TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at")
 
 
 def _sk(kind: Kind, job_id: str) -> str:
@@ -209,9 +210,22 @@ class DynamoJobStore:
         job, wanted, limits = change.after, delta(change), enforced(change)
         used = self._usage.of(job.user_id, month_of(job))
         full = [n for n in names if getattr(used, n) + getattr(wanted, n) > limits[n]] or names
-        event = quota_reached(job, full[0])
-        event_row(self._events, event).save()
-        return QuotaExceeded(full[0], limits[full[0]], datetime.now(UTC))
+        now = system_clock()
+        self._tell(job, full[0], now)
+        return QuotaExceeded(full[0], limits[full[0]], now)
+
+    def _tell(self, job: Job, counter: str, now: datetime) -> None:
+        event = event_row(self._events, quota_reached(job, counter, now))
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(event)
+            self._usage.mark_told(transaction, job.user_id, month_of(job), counter)
+
+        try:
+            self._table.write(fill)
+        except TransactWriteError as error:
+            if not any(reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons):
+                raise
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         jobs = self._jobs

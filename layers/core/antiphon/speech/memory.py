@@ -28,6 +28,7 @@ class MemoryJobStore:
         self._lock = threading.Lock()
         self.events: list[Event] = []
         self._used: dict[tuple[str, str], Usage] = {}
+        self._told: set[tuple[str, str, str]] = set()
 
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         job = self._jobs.get(job_id)
@@ -46,9 +47,11 @@ class MemoryJobStore:
             used = self.usage(after.user_id, month_of(after))
             for name, limit in enforced(change).items():
                 if getattr(used, name) + getattr(delta(change), name) > limit:
-                    told = quota_reached(after, name)
-                    self.events += [] if told in self.events else [told]
-                    raise QuotaExceeded(name, limit, after.created_at)
+                    now = after.round_at or after.created_at
+                    if (told := (after.user_id, month_of(after), name)) not in self._told:
+                        self._told.add(told)
+                        self.events.append(quota_reached(after, name, now))
+                    raise QuotaExceeded(name, limit, now)
             self._count(after, delta(change))
             self._jobs[after.id] = after
             if change.event:
@@ -102,7 +105,7 @@ class MemoryJobStore:
 
     def usage(self, user_id: str, month: str) -> Usage:
         monthly, standing = self._used.get((user_id, month), Usage()), self._used.get((user_id, ""), Usage())
-        return Usage(standing.open_jobs, standing.storage_bytes, monthly.audio_ms, monthly.characters)
+        return replace(monthly, open_jobs=standing.open_jobs, storage_bytes=standing.storage_bytes)
 
     def _count(self, job: Job, change: Usage) -> None:
         for month in ("", month_of(job)):

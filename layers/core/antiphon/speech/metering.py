@@ -20,20 +20,24 @@ from antiphon.speech.model import Change, Job, Kind, Status
 
 VOID = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
 """Whoever gets nothing pays nothing."""
-MONTHLY = ("audio_ms", "characters")
+MONTHLY = ("audio_ms", "characters", "tokens")
 STANDING = ("open_jobs", "storage_bytes")
 """Counted while it is so, not per month."""
 RETRY_AFTER = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(days=1)
+"""The tier may change before the month does, and no client should sleep for weeks."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """open_jobs: waiting or running; storage_bytes: of recordings and texts; audio_ms: transcribed; characters: spoken."""
+    """open_jobs: waiting or running; storage_bytes: of recordings and texts; audio_ms: transcribed; characters: spoken;
+    tokens: of chats, no job counts for any."""
 
     open_jobs: int = 0
     storage_bytes: int = 0
     audio_ms: int = 0
     characters: int = 0
+    tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -71,22 +75,21 @@ def kept(job: Job) -> Usage:
     return Usage(open_jobs=held.open_jobs, storage_bytes=held.storage_bytes)
 
 
-def quota_reached(job: Job, counter: str) -> Event:
-    """Once a month for each counter: its id says so."""
-    first = month_after(job.created_at) - timedelta(days=1)
-    first = first.replace(day=1)
+def quota_reached(job: Job, counter: str, now: datetime) -> Event:
+    """What the owner hears; the store sees to it that it is once a month for each counter."""
     return Event(
-        id=derived_id("evt", first, job.user_id, "quota_reached", counter, month_of(job)),
+        id=derived_id("evt", now, job.user_id, "quota_reached", counter, month_of(job)),
         user_id=job.user_id,
         type="user.quota_reached",
-        timestamp=job.created_at,
+        timestamp=now,
         data=MappingProxyType({"counter": counter, "month": month_of(job), "tier": job.tier}),
     )
 
 
 def month_of(job: Job) -> str:
-    """``2026-11``: of its creation, so that all of a job is counted in one month."""
-    return month_at(job.created_at)
+    """``2026-11``: when this round of it began, so that all of a round is counted in one month. What ended before its retry counts for nothing
+    in any month: whoever waits for the next month's quota finds it."""
+    return month_at(job.round_at or job.created_at)
 
 
 def month_at(moment: datetime) -> str:
@@ -105,6 +108,7 @@ def allowed(limits: Limits) -> Mapping[str, int]:
         "storage_bytes": limits.storage_bytes,
         "audio_ms": limits.audio_minutes * 60_000,
         "characters": limits.characters,
+        "tokens": limits.tokens,
     }
 
 
@@ -144,4 +148,4 @@ class QuotaExceeded(TooMany):
 
 
 def _until_next_month(now: datetime) -> int:
-    return max(1, int((month_after(now) - now).total_seconds()))
+    return max(1, int(min(month_after(now) - now, LONGEST_WAIT).total_seconds()))

@@ -55,7 +55,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
         Status.EXPIRED: frozenset(),
     }
 )
-BOUNDED = frozenset({"open_jobs", "storage_bytes", "audio_ms", "characters"})
+BOUNDED = frozenset({"open_jobs", "storage_bytes", "audio_ms", "characters", "tokens"})
 UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
 SWEEP_AFTER = timedelta(minutes=15)
@@ -93,7 +93,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Job:
-    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error."""
+    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error; ``rounds`` counts retries, ``round_at`` is when the last of them was."""
 
     id: str
     kind: Kind
@@ -115,6 +115,7 @@ class Job:
     callback_url: str | None = None
     request_id: str | None = None
     queued_at: datetime | None = None
+    round_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     due_at: datetime | None = None
@@ -203,9 +204,10 @@ def arrive(job: Job, source: Source, now: datetime) -> Change | None:
     known = job.source.sequencer if job.source else ""
     if job.status is Status.AWAITING_UPLOAD:
         after = _move(job, Status.QUEUED, source=source, queued_at=now, due_at=now + SWEEP_AFTER)
-        return Change(job, after, _event(after, "queued", now, dispatch=True))
+        # The bytes are there, and the upload's own policy held them to what was reserved: refusing would leave them to nobody.
+        return Change(job, after, _event(after, "queued", now, dispatch=True), bounded=frozenset())
     if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):
-        return Change(job, replace(job, source=source, version=job.version + 1))
+        return Change(job, replace(job, source=source, version=job.version + 1), bounded=frozenset())
     return None
 
 
@@ -333,6 +335,7 @@ def retry(job: Job, now: datetime) -> Change:
         queued_at=now,
         due_at=now + SWEEP_AFTER,
         rounds=job.rounds + 1,
+        round_at=now,
         failures=0,
         warnings=(),
     )

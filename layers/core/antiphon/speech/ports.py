@@ -51,7 +51,8 @@ class JobStore(Protocol):
         """One consistent read."""
 
     def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
-        """Job, event and chunk or mark in one transaction. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists)."""
+        """Job, event and chunk or mark in one transaction. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
+        QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         """Lengthen the lease of ``job.lease_owner``. Raises LeaseLost."""

@@ -12,6 +12,7 @@ from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field, NotFound, TooLarge, Unsupported
 from antiphon.platform.ids import new_id
 from antiphon.platform.request import Caller
+from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import EMPTY, Job, Kind, Source, Status, create
 from antiphon.speech.ports import JobStore, Objects, Stale, Upload
 
@@ -54,7 +55,7 @@ class Submit:
         self._clock = clock
 
     def transcription(self, caller: Caller, new: NewJob, seed: str | None = None) -> Job:
-        """Waits for the upload where a file is to come. Raises NotFound, Conflict (media not there yet), TooLarge, Unsupported."""
+        """Waits for the upload where a file is to come. Raises NotFound, Conflict (media not there yet), TooLarge, Unsupported, QuotaExceeded."""
         options = dict(new.options)
         source: Source | None = None
         if new.media_id:
@@ -69,6 +70,7 @@ class Submit:
         return self._create(Kind.TRANSCRIPTION, caller, new, options, source, seed)
 
     def speech(self, caller: Caller, new: NewJob, seed: str | None = None) -> Job:
+        """Raises NotFound, Conflict (media not there yet), TooLarge, QuotaExceeded."""
         options = dict(new.options)
         source: Source | None = None
         if new.media_id:
@@ -89,7 +91,12 @@ class Submit:
             body = (new.text or "").encode()
             self._objects.put(self._bucket, key, body, content_type="text/plain; charset=utf-8")
             source = Source(self._bucket, key, size=len(body), content_type="text/plain", filename="input.txt")
-        return self._create(Kind.SPEECH, caller, new, options, source, seed, job_id)
+        try:
+            return self._create(Kind.SPEECH, caller, new, options, source, seed, job_id)
+        except QuotaExceeded:
+            if new.media_id is None:
+                self._objects.delete(source.bucket, source.key)
+            raise
 
     def upload(self, job: Job) -> Upload | None:
         """Where the recording goes, while the job waits for it."""

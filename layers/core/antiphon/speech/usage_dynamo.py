@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
 from pynamodb.transactions import TransactWrite
 
 from antiphon.platform.table import Row, Table
@@ -15,10 +15,14 @@ NOW = "usage#now"
 
 
 class UsageRow(Row):
+    """``told``: the counters whose end this month the owner has heard of. The event itself is gone after a week."""
+
     open_jobs = NumberAttribute(null=True)
     storage_bytes = NumberAttribute(null=True)
     audio_ms = NumberAttribute(null=True)
     characters = NumberAttribute(null=True)
+    tokens = NumberAttribute(null=True)
+    told = UnicodeSetAttribute(null=True)
 
 
 def month_key(month: str) -> str:
@@ -62,3 +66,9 @@ class DynamoUsage:
             transaction.update(self._rows(f"user#{user_id}", sk), actions, condition=condition)
             added.append(limited)
         return added
+
+    def mark_told(self, transaction: TransactWrite, user_id: str, month: str, counter: str) -> None:
+        """The transaction fails where it was marked before."""
+        rows = self._rows
+        actions = [rows.row.set("usage"), rows.told.add({counter})]
+        transaction.update(rows(f"user#{user_id}", month_key(month)), actions, condition=~rows.told.contains(counter))
