@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from antiphon.identity.tiers import TIERS
 from antiphon.platform.errors import Conflict, LeaseLost
 from antiphon.speech import model
 from antiphon.speech.memory import MemoryJobStore
-from antiphon.speech.metering import contribution, month_of
+from antiphon.speech.metering import STANDING, QuotaExceeded, Usage, contribution, month_at, month_of
 from antiphon.speech.model import TERMINAL, TRANSITIONS, Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Stale
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
 USER, JOB = "usr_1", "job_1"
+RESERVED = 5_000
+TOO_LONG = TIERS["free"].audio_minutes * 60 + 1.0
+MONTHS = [month_at(START + timedelta(days=31 * n)) for n in range(-1, 60)]
 BAD = Failure("undecodable_media", "The recording cannot be read.")
 
 
@@ -28,7 +33,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.store = MemoryJobStore()
-        job = Job(JOB, Kind.TRANSCRIPTION, USER, Status.AWAITING_UPLOAD, START)
+        job = Job(JOB, Kind.TRANSCRIPTION, USER, Status.AWAITING_UPLOAD, START, options={"upload": {"size": RESERVED}})
         self.store.apply(model.create(job, START))
         self.copies = [self.job]
         self.claims = 0
@@ -46,7 +51,7 @@ class Life(RuleBasedStateMachine):
         before = self.job
         try:
             self.store.apply(change)
-        except Stale:
+        except (Stale, QuotaExceeded):
             assert self.job == before, "a refused change left a trace"
             return False
         after = self.job
@@ -69,10 +74,14 @@ class Life(RuleBasedStateMachine):
     def clock_jumps(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule(pick=copies_back, late=st.booleans())
-    def object_arrives(self, pick: int, late: bool) -> None:
+    @rule()
+    def a_month_passes(self) -> None:
+        self.now += timedelta(days=31)
+
+    @rule(pick=copies_back, late=st.booleans(), size=st.integers(0, RESERVED))
+    def object_arrives(self, pick: int, late: bool, size: int) -> None:
         self.sequencer += 0 if late else 1
-        source = Source("b", "k", sequencer=f"{self.sequencer:08X}")
+        source = Source("b", "k", sequencer=f"{self.sequencer:08X}", size=size)
         job = self.old(pick)
         try:
             self.attempt(model.arrive(job, source, self.now))
@@ -89,8 +98,8 @@ class Life(RuleBasedStateMachine):
             return
         self.claims += self.attempt(change)
 
-    @rule(pick=copies_back, back=copies_back)
-    def worker_reports_a_chunk(self, pick: int, back: int) -> None:
+    @rule(pick=copies_back, back=copies_back, duration=st.sampled_from([None, 12.3456, 75.0, TOO_LONG]))
+    def worker_reports_a_chunk(self, pick: int, back: int, duration: float | None) -> None:
         job, owner = self.old(pick), self.old(back).lease_owner or "nobody"
         try:
             change = model.advance(
@@ -100,17 +109,20 @@ class Life(RuleBasedStateMachine):
                 now=self.now,
                 progress=job.progress + 7,
                 checkpoint=Checkpoint(job.checkpoint.position + 30),
+                duration=duration,
             )
         except LeaseLost:
             return
         self.attempt(change)
 
-    @rule(pick=copies_back, back=copies_back, how=st.sampled_from(["finish", "fail", "hand back"]))
-    def worker_ends(self, pick: int, back: int, how: str) -> None:
+    @rule(
+        pick=copies_back, back=copies_back, how=st.sampled_from(["finish", "fail", "hand back"]), heard=st.floats(0, 99)
+    )
+    def worker_ends(self, pick: int, back: int, how: str, heard: float) -> None:
         job, owner = self.old(pick), self.old(back).lease_owner or "nobody"
         try:
             if how == "finish":
-                change = model.finish(job, owner=owner, now=self.now)
+                change = model.finish(job, owner=owner, now=self.now, duration=heard)
             elif how == "fail":
                 change = model.fail(job, BAD, self.now, owner=owner)
             else:
@@ -136,8 +148,16 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def what_was_counted_is_what_the_job_counts_for(self) -> None:
-        """Q-12: after any repeats, races and ends, the sum of the differences."""
-        assert self.store.usage(self.job.user_id, month_of(self.job)) == contribution(self.job)
+        """Q-12: after any repeats, races, refusals and ends, the sum of the differences, in the month of its round and in no other."""
+        counts = contribution(self.job)
+        standing = replace(Usage(), **{name: getattr(counts, name) for name in STANDING})
+        for month in MONTHS:
+            assert self.store.usage(USER, month) == (counts if month == month_of(self.job) else standing)
+
+    @invariant()
+    def a_quota_is_never_exceeded_but_by_what_was_done(self) -> None:
+        if not self.job.terminal:
+            assert self.store.usage(USER, month_of(self.job)).audio_ms <= TIERS["free"].audio_minutes * 60_000
 
     @invariant()
     def attempts_are_claims(self) -> None:
@@ -145,10 +165,11 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def one_event_for_each_end_of_each_round(self) -> None:
-        ends = [e for e in self.store.events if e.data["status"] in TERMINAL]
+        events = [e for e in self.store.events if e.type != "user.quota_reached"]
+        ends = [e for e in events if e.data["status"] in TERMINAL]
         over = 1 if self.job.terminal else 0
         assert len(ends) == self.job.rounds + over
-        sequences = [e.data["sequence"] for e in self.store.events]
+        sequences = [e.data["sequence"] for e in events]
         assert sequences == sorted(set(sequences)), "data.sequence must grow (W-22)"
         assert len({e.id for e in self.store.events}) == len(self.store.events)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from antiphon.platform.table import Row, Table
@@ -70,5 +71,5 @@ class DynamoUsage:
     def mark_told(self, transaction: TransactWrite, user_id: str, month: str, counter: str) -> None:
         """The transaction fails where it was marked before."""
         rows = self._rows
-        actions = [rows.row.set("usage"), rows.told.add({counter})]
+        actions: list[Action] = [rows.row.set("usage"), rows.told.add({counter})]
         transaction.update(rows(f"user#{user_id}", month_key(month)), actions, condition=~rows.told.contains(counter))
