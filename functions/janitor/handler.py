@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from wiring import wiring
 
+from antiphon.media.sweep import expire_uploads
 from antiphon.platform.clock import system_clock
 
 ERASE_FOR = timedelta(seconds=15)
@@ -26,6 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         if outcome == "dispatched":
             work.lanes.forget(letter)
         dead[outcome or "left"] += 1
+    uploads = expire_uploads(work.media, system_clock)
     deliveries = work.deliveries()
     try:
         erased = work.erase.resume(system_clock() + ERASE_FOR)
@@ -35,6 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         "swept",
         jobs=dict(jobs),
         dead_letters=dict(dead),
+        uploads=uploads,
         deliveries=deliveries,
         erased=len([receipt for receipt in erased if receipt.complete]),
         erasing=len([receipt for receipt in erased if not receipt.complete]),

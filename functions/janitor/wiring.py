@@ -9,6 +9,7 @@ from antiphon.identity.erase import Erase
 from antiphon.identity.erase_dynamo import DynamoAccountRows
 from antiphon.identity.erase_s3 import S3AccountObjects
 from antiphon.identity.erase_sqs import SqsSecondLooks
+from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
@@ -41,6 +42,7 @@ class Wiring:
             dead_letters={place: env[f"{name}_DEAD_LETTERS_URL"] for place, name in places.items()},
         )
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
+        self.media = DynamoMediaStore(table)
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +20,7 @@ class MediaStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Media:
-    """``content_type`` and ``size``: as declared, until the object is there; then as found in it."""
+    """``content_type`` and ``size``: as declared, until the object is there; then as found in it. ``tier``: of its owner when it was made."""
 
     id: str
     user_id: str
@@ -31,16 +32,25 @@ class Media:
     status: MediaStatus = MediaStatus.AWAITING_UPLOAD
     source: Source | None = None
     error: Failure | None = None
+    tier: str = "free"
+
+    @property
+    def held_bytes(self) -> int:
+        """What it counts for: reserved while the file is to come, nothing once it was rejected."""
+        return 0 if self.status is MediaStatus.REJECTED else self.size
 
 
 class MediaStore(Protocol):
     def get(self, user_id: str, media_id: str) -> Media | None: ...
 
     def create(self, media: Media) -> None:
-        """Does nothing where the row is there already: ids are made once."""
+        """Does nothing where the row is there already: ids are made once. Raises QuotaExceeded."""
 
     def settle(self, media: Media) -> None:
         """Write what was found in the upload, unless the item was settled before."""
+
+    def due(self, now: datetime) -> Iterator[Media]:
+        """Items whose upload has not come in time."""
 
 
 def arrived(media: Media, source: Source, content_type: str | None) -> Media:
@@ -55,6 +65,10 @@ def arrived(media: Media, source: Source, content_type: str | None) -> Media:
 
 def rejected(media: Media, failure: Failure) -> Media:
     return replace(media, status=MediaStatus.REJECTED, error=failure)
+
+
+def expired(media: Media) -> Media:
+    return rejected(media, Failure("upload_expired", "The file was not uploaded in time; create a new item."))
 
 
 def usable(media: Media) -> Source:

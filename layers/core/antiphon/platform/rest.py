@@ -18,6 +18,7 @@ from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass, public
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import request_id_of
 from antiphon.platform.strict_json import parse, require_json
+from antiphon.platform.throttled import unavailable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -85,7 +86,7 @@ def answer(
     except AntiphonError as error:
         found = _failed(error, request_id)
     except Exception as defect:  # noqa: BLE001 - the one line of log below holds it
-        failure, found = defect, _failed(internal(), request_id)
+        failure, found = defect, _failed(unavailable(defect) or internal(), request_id)
     ms = (time.perf_counter() - started) * 1000
     if gate and let_in:
         gate.leave(let_in, event, Ended.of(found["statusCode"], found.get("body") or ""), request_id, round(ms), logger)

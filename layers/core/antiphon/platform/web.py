@@ -20,6 +20,7 @@ from antiphon.platform.idempotency import Answer, Idempotency
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import Caller, caller_of, request_id_of
 from antiphon.platform.strict_json import parse, require_json
+from antiphon.platform.throttled import unavailable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -93,9 +94,9 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate
             response = await _once(request, call_next, idempotency)
         except AntiphonError as error:
             response = failed(request, error)
-        except Exception:
+        except Exception as defect:
             logger.exception("request failed")
-            response = failed(request, internal())
+            response = failed(request, unavailable(defect) or internal())
         ms = (time.perf_counter() - started) * 1000
         if let_in and let_in.access.action:
             response, ended = await _ended(response)

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from antiphon.identity.tiers import Limits, limits_of
 from antiphon.platform.errors import TooMany
 from antiphon.platform.events import Event
-from antiphon.platform.ids import derived_id
-from antiphon.speech.model import Change, Job, Kind, Status
+from antiphon.platform.ids import derived_id, is_id
+from antiphon.speech.model import Change, Job, Kind, Source, Status
 
 VOID = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
 """Whoever gets nothing pays nothing."""
@@ -59,10 +59,15 @@ def contribution(job: Job | None) -> Usage:
     reserved = (job.options.get("upload") or {}).get("size", 0) if job.status is Status.AWAITING_UPLOAD else 0
     return Usage(
         open_jobs=0 if job.terminal else 1,
-        storage_bytes=int(job.source.size if job.source else reserved),
+        storage_bytes=int(reserved if job.source is None else 0 if _is_item(job.source) else job.source.size),
         audio_ms=round(audio * 1000),
         characters=0 if void or job.kind is not Kind.SPEECH else job.characters or 0,
     )
+
+
+def _is_item(source: Source) -> bool:
+    """A media item counts for its own bytes, however many jobs work on it."""
+    return is_id(source.key.rpartition("/")[2], "med")
 
 
 def delta(change: Change) -> Usage:

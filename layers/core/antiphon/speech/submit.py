@@ -117,6 +117,7 @@ class Submit:
             file.content_type,
             file.size,
             self._clock(),
+            tier=caller.tier,
         )
         self._media.create(media)
         key = upload_key(caller.user_id, media.id)

@@ -1,0 +1,50 @@
+"""What AWS says when it wants us to come back later."""
+
+from __future__ import annotations
+
+from antiphon.platform.errors import Unavailable
+
+CODES = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "OverLimit",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+RETRY_AFTER = 2
+
+
+def unavailable(error: BaseException) -> Unavailable | None:
+    """For a client: repeat in a moment, with the same Idempotency-Key. None where the error is a defect of ours."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if _asks_for_patience(seen):
+            return Unavailable(
+                "The service is too busy at the moment; repeat with the same Idempotency-Key.", retry_after=RETRY_AFTER
+            )
+        seen = seen.__cause__
+    return None
+
+
+def _asks_for_patience(error: BaseException) -> bool:
+    from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+    from pynamodb.exceptions import PynamoDBException, TransactWriteError
+
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError | ReadTimeoutError):
+        return True
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") in CODES
+    if isinstance(error, TransactWriteError) and any(r and r.code in CODES for r in error.cancellation_reasons):
+        return True
+    return isinstance(error, PynamoDBException) and error.cause_response_code in CODES
