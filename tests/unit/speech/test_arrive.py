@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.media.items import MediaStatus
 from antiphon.speech import model
 from antiphon.speech.arrive import arrival_of, clean_filename
 from antiphon.speech.model import Job, Kind, Status
@@ -294,3 +295,14 @@ def test_the_handler_reports_just_the_messages_that_failed(desk: Desk, monkeypat
     assert job_of(desk, job).status is Status.QUEUED
     for name in ("handler", "wiring"):
         sys.modules.pop(name, None)
+
+
+def test_what_comes_for_a_media_item_that_was_given_up_is_put_aside(desk: Desk) -> None:
+    """U-03: the presigned POST may still be good, and the bytes would be counted nowhere."""
+    media, upload = desk.submit.media(ANNA, FileToCome("a.wav", "audio/wav", 5000), "transcription")
+    assert desk.arrive(desk.put(upload.fields["key"], ZIP)) == "rejected"
+    assert desk.arrive(desk.put(upload.fields["key"], wav())) == "rejected"
+    assert desk.keys("uploads/") == []
+    found = desk.media.get(ANNA.user_id, media.id)
+    assert found
+    assert (found.status, found.held_bytes) == (MediaStatus.REJECTED, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError
@@ -15,7 +16,7 @@ from antiphon.identity.tiers import limits_of
 from antiphon.media.items import Media, MediaStatus
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
-from antiphon.speech.metering import QuotaExceeded, Usage, month_at
+from antiphon.speech.metering import QuotaExceeded, Usage, month_at, quota_reached
 from antiphon.speech.model import UPLOAD_WINDOW, Failure, Source
 from antiphon.speech.usage_dynamo import DynamoUsage
 
@@ -79,11 +80,13 @@ class DynamoMediaStore:
             if not any(failed):
                 raise
             if not failed[0]:  # updates are the last of a transaction: it is the use that has no room
-                raise QuotaExceeded("storage_bytes", limits["storage_bytes"], media.created_at) from error
+                month, now = month_at(media.created_at), media.created_at
+                self._usage.tell(quota_reached(media.user_id, media.tier, month, "storage_bytes", now))
+                raise QuotaExceeded("storage_bytes", limits["storage_bytes"], now) from error
 
 
 def _row_of(rows: type[MediaRow], media: Media) -> MediaRow:
-    due = {}
+    due: dict[str, Any] = {}
     if media.status is MediaStatus.AWAITING_UPLOAD:
         shard = sum(media.id.encode()) % DUE_SHARDS
         due = {"gsi1pk": f"due#media#{shard}", "gsi1sk": rfc3339(media.created_at + UPLOAD_WINDOW)}

@@ -102,6 +102,8 @@ class Arrive:
             return self._stray(arrival, "no_such_media")
         if media.source is not None:
             return "unchanged"
+        if media.error:  # it was given up, and what comes now is counted nowhere
+            return self._reject(arrival, media_id, user, media.error.code)
         wrong = self._wrong(arrival, stored, media=media.purpose == "transcription")
         if wrong:
             self._media.settle(rejected(media, wrong))

@@ -211,21 +211,8 @@ class DynamoJobStore:
         used = self._usage.of(job.user_id, month_of(job))
         full = [n for n in names if getattr(used, n) + getattr(wanted, n) > limits[n]] or names
         now = system_clock()
-        self._tell(job, full[0], now)
+        self._usage.tell(quota_reached(job.user_id, job.tier, month_of(job), full[0], now))
         return QuotaExceeded(full[0], limits[full[0]], now)
-
-    def _tell(self, job: Job, counter: str, now: datetime) -> None:
-        event = event_row(self._events, quota_reached(job, counter, now))
-
-        def fill(transaction: TransactWrite) -> None:
-            transaction.save(event)
-            self._usage.mark_told(transaction, job.user_id, month_of(job), counter)
-
-        try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not any(reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons):
-                raise
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         jobs = self._jobs

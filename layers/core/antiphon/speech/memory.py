@@ -50,7 +50,7 @@ class MemoryJobStore:
                     now = after.round_at or after.created_at
                     if (told := (after.user_id, month_of(after), name)) not in self._told:
                         self._told.add(told)
-                        self.events.append(quota_reached(after, name, now))
+                        self.events.append(quota_reached(after.user_id, after.tier, month_of(after), name, now))
                     raise QuotaExceeded(name, limit, now)
             self._count(after, delta(change))
             self._jobs[after.id] = after

@@ -80,14 +80,14 @@ def kept(job: Job) -> Usage:
     return Usage(open_jobs=held.open_jobs, storage_bytes=held.storage_bytes)
 
 
-def quota_reached(job: Job, counter: str, now: datetime) -> Event:
+def quota_reached(user_id: str, tier: str, month: str, counter: str, now: datetime) -> Event:
     """What the owner hears; the store sees to it that it is once a month for each counter."""
     return Event(
-        id=derived_id("evt", now, job.user_id, "quota_reached", counter, month_of(job)),
-        user_id=job.user_id,
+        id=derived_id("evt", now, user_id, "quota_reached", counter, month),
+        user_id=user_id,
         type="user.quota_reached",
         timestamp=now,
-        data=MappingProxyType({"counter": counter, "month": month_of(job), "tier": job.tier}),
+        data=MappingProxyType({"counter": counter, "month": month, "tier": tier}),
     )
 
 

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
+from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from antiphon.platform.events import Event
+from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Row, Table
 from antiphon.speech.metering import MONTHLY, STANDING, Usage
 
 NOW = "usage#now"
+_CONDITION = "ConditionalCheckFailed"
 
 
 class UsageRow(Row):
@@ -32,7 +36,9 @@ def month_key(month: str) -> str:
 
 class DynamoUsage:
     def __init__(self, table: Table) -> None:
+        self._table = table
         self._rows = table.bind(UsageRow)
+        self._events = table.bind(EventRow)
 
     def of(self, user_id: str, month: str) -> Usage:
         """Two reads."""
@@ -68,8 +74,18 @@ class DynamoUsage:
             added.append(limited)
         return added
 
-    def mark_told(self, transaction: TransactWrite, user_id: str, month: str, counter: str) -> None:
-        """The transaction fails where it was marked before."""
-        rows = self._rows
-        actions: list[Action] = [rows.row.set("usage"), rows.told.add({counter})]
-        transaction.update(rows(f"user#{user_id}", month_key(month)), actions, condition=~rows.told.contains(counter))
+    def tell(self, event: Event) -> None:
+        """event: `quota_reached`; written unless the owner heard of this counter this month before."""
+        rows, month, counter = self._rows, event.data["month"], event.data["counter"]
+        told: list[Action] = [rows.row.set("usage"), rows.told.add({counter})]
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(event_row(self._events, event))
+            news = ~rows.told.contains(counter)
+            transaction.update(rows(f"user#{event.user_id}", month_key(month)), told, condition=news)
+
+        try:
+            self._table.write(fill)
+        except TransactWriteError as error:
+            if not any(reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons):
+                raise
