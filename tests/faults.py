@@ -5,11 +5,13 @@ Below the SDK's own retries, so that a lost answer meets them as it does in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ReadTimeoutError
 
@@ -54,3 +56,27 @@ class Faults:
             yield
         finally:
             self.on = False
+
+
+class Refusals:
+    """DynamoDB refuses calls instead of doing them: ``plan`` says by (operation, its number from 1) with which answer, or None to let it pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.plan: Callable[[str, int], dict[str, Any] | None] = lambda operation, number: None
+        self.calls: Counter[str] = Counter()
+        original = Endpoint._get_response
+
+        def respond(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
+            self.calls[operation.name] += 1
+            refused = self.plan(operation.name, self.calls[operation.name])
+            if refused is None:
+                return original(endpoint, request, operation, context)
+            return (AWSResponse("https://here", 400, {}, None), refused), None
+
+        monkeypatch.setattr(Endpoint, "_get_response", respond)
+
+
+def refusal(code: str, *reasons: str) -> dict[str, Any]:
+    """An answer as botocore parses it. reasons: of a canceled transaction, by position."""
+    answer: dict[str, Any] = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return answer | ({"CancellationReasons": [{"Code": reason} for reason in reasons]} if reasons else {})
