@@ -218,7 +218,7 @@ class Desk:
         return sorted(key for b, key in self.objects.objects if b == bucket)
 
     def events(self, job: Job, name: str) -> int:
-        return sum(e.data["id"] == job.id and e.type.endswith(f".{name}") for e in self.store.events)
+        return sum(e.data.get("id") == job.id and e.type.endswith(f".{name}") for e in self.store.events)
 
 
 @pytest.fixture

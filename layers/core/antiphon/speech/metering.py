@@ -18,12 +18,15 @@ from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id, is_id
 from antiphon.speech.model import Change, Job, Kind, Source, Status
 
+SHOWN: Mapping[str, str] = MappingProxyType({"audio_ms": "audio_seconds"})
+"""Counters whose public name is another: those of ``GET /v1/me/usage``."""
 VOID = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
 """Whoever gets nothing pays nothing."""
 MONTHLY = ("audio_ms", "characters", "tokens")
 STANDING = ("open_jobs", "storage_bytes")
 """Counted while it is so, not per month."""
-RETRY_AFTER = timedelta(minutes=1)
+SOON = 60
+"""Seconds to wait for what other jobs hold."""
 LONGEST_WAIT = timedelta(days=1)
 """The tier may change before the month does, and no client should sleep for weeks."""
 
@@ -87,7 +90,7 @@ def quota_reached(user_id: str, tier: str, month: str, counter: str, now: dateti
         user_id=user_id,
         type="user.quota_reached",
         timestamp=now,
-        data=MappingProxyType({"counter": counter, "month": month, "tier": tier}),
+        data=MappingProxyType({"counter": SHOWN.get(counter, counter), "month": month, "tier": tier}),
     )
 
 
@@ -130,24 +133,18 @@ class QuotaExceeded(TooMany):
     retryable = False
 
     def __init__(self, counter: str, limit: int, now: datetime) -> None:
-        wait = int(RETRY_AFTER.total_seconds())
+        code, wait = type(self).code, _until_next_month(now)
         match counter:
             case "open_jobs":
-                detail, code = (
-                    f"At most {limit:,} jobs may wait or run at the same time; repeat when some have ended.",
-                    "too_many_jobs",
-                )
+                detail = f"At most {limit:,} jobs may wait or run at the same time; repeat when some have ended."
+                code, wait = "too_many_jobs", SOON
             case "storage_bytes":
-                detail, code = (
-                    f"At most {limit:,} bytes may be stored; delete jobs that you do not need.",
-                    "quota_exceeded",
-                )
+                detail = f"This needs more than what is left of {limit:,} bytes; delete jobs that you do not need."
+                wait = SOON
             case "audio_ms":
-                detail, code = f"The {limit // 60_000:,} minutes of audio of this month are used up.", "quota_exceeded"
-                wait = _until_next_month(now)
+                detail = f"This needs more than what is left of this month's {limit // 60_000:,} minutes of audio."
             case _:
-                detail, code = f"The {limit:,} characters of this month are used up.", "quota_exceeded"
-                wait = _until_next_month(now)
+                detail = f"This needs more than what is left of this month's {limit:,} {counter}."
         super().__init__(detail, code=code, retry_after=wait)
         self.counter = counter
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, JobError, LeaseLost
 from antiphon.speech import model
+from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import Change, Failure, Job, Status
 from antiphon.speech.ports import JobStore, Stale
 from antiphon.work.failures import verdict
@@ -215,7 +216,7 @@ class Worker:
             return Outcome("dropped")
         except Exception as error:  # noqa: BLE001 - whatever it is, the job must say so and the worker go on
             failure, retryable = verdict(error)
-            log = self._logger.info if isinstance(error, JobError) else self._logger.exception
+            log = self._logger.info if isinstance(error, JobError | QuotaExceeded) else self._logger.exception
             log("attempt failed", extra={"job_id": job.id, "code": failure.code})
             return self._failed(job, owner, failure, retryable)
 
