@@ -91,18 +91,20 @@ class Gate:
                 access, None, address, spend(self._limiter, subject, {TOTAL: self._public_posts}, self._clock()).headers
             )
         caller = caller_of(event)
-        try:
-            table.check(access, caller)
-        except Forbidden as refused:
-            self._note(caller, address, access.action or f"{method} {resource}", resource, refused.code, request_id, 0)
-            raise
         allowance = self._allowance_of(caller.tier)
         limits = {TOTAL: allowance.requests}
         if access.creates:
             limits[CREATIONS] = allowance.creations
         if caller.key_id:
             limits[KEYS] = allowance.key_requests
-        return Pass(access, caller, address, spend(self._limiter, caller.user_id, limits, self._clock()).headers)
+        # Counted first: each denial below leaves an entry for a year, and nobody may make more of those than requests.
+        counted = spend(self._limiter, caller.user_id, limits, self._clock())
+        try:
+            table.check(access, caller)
+        except Forbidden as refused:
+            self._note(caller, address, access.action or f"{method} {resource}", resource, refused.code, request_id, 0)
+            raise
+        return Pass(access, caller, address, counted.headers)
 
     def leave(
         self, let_in: Pass, event: Mapping[str, Any], ended: Ended, request_id: str, ms: int, logger: Logger
