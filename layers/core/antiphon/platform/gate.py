@@ -40,15 +40,17 @@ class Pass:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a request ended: a status or the code of a problem, and the id of the thing that the answer is about."""
+    """How a request ended: a status or the code of a problem, and the id of the thing that the answer is about. ``replayed``: the answer of
+    an earlier request, which did what this one only asked for again."""
 
     outcome: str
     target: str
 
     @classmethod
-    def of(cls, status: int, body: str) -> Ended:
+    def of(cls, status: int, body: str, *, replayed: bool = False) -> Ended:
         found = json.loads(body) if body.startswith("{") else {}
-        return cls(str(found.get("code") or status) if status >= 400 else str(status), str(found.get("id") or ""))
+        outcome = "replayed" if replayed else found.get("code") or status if status >= 400 else status
+        return cls(str(outcome), str(found.get("id") or ""))
 
 
 def public(event: Mapping[str, Any]) -> Pass:
