@@ -45,6 +45,14 @@ def test_tries_are_taken_back_and_cleared(store: AttemptStore) -> None:
     assert store.get("a") is None
 
 
+def test_who_takes_one_back_leaves_the_time_of_the_one_before(store: AttemptStore) -> None:
+    store.add("a", 1, NOW)
+    for seconds in (5, 9):
+        assert store.replace("a", Tried(1, NOW), Tried(2, NOW + timedelta(seconds=seconds)))
+        store.take_back("a")
+        assert store.get("a") == Tried(1, NOW)
+
+
 def test_of_fifty_at_once_ten_are_looked_at(store: AttemptStore) -> None:
     """A-12"""
     attempts = Attempts(store, lambda: NOW, network_free=1000)

@@ -79,3 +79,11 @@ def test_the_log_is_read_newest_first_page_by_page(audit: AuditLog) -> None:
     assert [*first.items, *second.items, *third.items] == [entry(number) for number in (4, 3, 2, 1, 0)]
     assert third.position is None
     assert audit.of("usr_3", 2).items == ()
+
+
+def test_an_entry_stays_as_it_was_written(audit: AuditLog) -> None:
+    """A-47"""
+    first = Entry("-", "intake", "object.stray", "key", "unknown", NOW)
+    audit.append(first)
+    audit.append(Entry("-", "intake", "object.stray", "key", "forged", NOW))
+    assert audit.of("-", 9).items == (first,)

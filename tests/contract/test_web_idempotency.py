@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI, Request
 from mangum import Mangum
 
+from antiphon.platform.access import Access, Who
+from antiphon.platform.audit_memory import MemoryAuditLog
 from antiphon.platform.errors import Conflict, TooMany
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
@@ -76,6 +78,23 @@ def post(
     sent = {k.lower(): v for k, v in (found.get("headers") or {}).items()}
     sent |= {k.lower(): v[0] for k, v in (found.get("multiValueHeaders") or {}).items()}
     return found["statusCode"], sent, json.loads(found["body"])
+
+
+def test_a_repeat_is_no_second_act_in_the_audit_log(desk: Idempotency, clock: HeldClock) -> None:
+    """A-47"""
+    audit = MemoryAuditLog()
+    routes = {"POST /v1/things": Access(Who.CALLER, "things:write", "thing.create", creates=True)}
+    gate = make_gate(routes, clock=clock, audit=audit)
+    made = make_app("test", logger=make_logger("test"), idempotency=desk, gate=gate, version="1")
+
+    @made.post("/v1/things", status_code=201)
+    def create() -> dict[str, str]:
+        return {"id": "thing_1"}
+
+    for _ in range(2):
+        assert post(made)[0] == 201
+        clock.move(seconds=1)
+    assert [(e.target, e.outcome) for e in audit.entries.values()] == [("thing_1", "201"), ("thing_1", "replayed")]
 
 
 @pytest.mark.parametrize("other", [{"user": "usr_2"}, {"key": "k2"}], ids=str)

@@ -10,6 +10,7 @@ import pytest
 
 from antiphon.platform import errors
 from antiphon.platform.access import ROUTES, Who
+from antiphon.platform.gate import SECURITY_HEADERS
 from tests.infra.system import System
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -88,6 +89,7 @@ def test_the_gateway_answers_itself_in_every_case_that_is_known_here(cloud: Syst
 
 @pytest.mark.parametrize("kind", RESPONSES)
 def test_what_the_gateway_answers_itself_is_a_problem_document(kind: str, cloud: System) -> None:
+    """A-54"""
     (api,) = cloud.all("AWS::ApiGateway::RestApi")
     response = api.properties["Body"]["x-amazon-apigateway-gateway-responses"][kind]
     template = response["responseTemplates"]["application/json"]
@@ -103,6 +105,8 @@ def test_what_the_gateway_answers_itself_is_a_problem_document(kind: str, cloud:
     assert (body["status"], body["title"]) == known.get(body["code"], (body["status"], body["title"]))
     parameters = response["responseParameters"]
     assert parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
-    assert parameters["gatewayresponse.header.Cache-Control"] == "'no-store'"
+    for name, value in SECURITY_HEADERS.items():
+        # The outer quotes are the gateway's; what is between them is sent as it is, quotes too.
+        assert parameters[f"gatewayresponse.header.{name}"] == f"'{value}'"
     if body["status"] in (429, 503):
         assert "gatewayresponse.header.Retry-After" in parameters

@@ -81,6 +81,22 @@ def test_right_ones_do_not_count_against_their_network(house: House) -> None:
         assert house.login()
 
 
+def test_who_is_right_is_not_waited_for(house: House, clock: HeldClock) -> None:
+    """A-11: after a stranger's guesses from the same network each next wrong one waits, but its people do not wait for each other."""
+    house.register()
+    for number in range(40):
+        guess(house, f"a{number}@example.com")
+    assert guess(house, "b@example.com") == 1
+    clock.move(seconds=1)
+    for _ in range(5):
+        assert house.login()
+    assert guess(house, "b@example.com") == 0
+    assert guess(house, "b@example.com") == 2
+    clock.move(seconds=2)
+    assert house.login()
+    assert house.login()
+
+
 def test_a_new_password_by_mail_begins_anew(house: House) -> None:
     """A-11: nobody can be locked out for good."""
     house.register()

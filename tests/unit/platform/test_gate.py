@@ -116,6 +116,18 @@ def test_each_kind_of_request_has_its_limit(clock: HeldClock, route: str, contex
     assert gate.enter(event(route, **context), "req_1").headers["RateLimit"].startswith(f'"default";r={limit - 1};')
 
 
+def test_denials_are_counted_so_that_nobody_fills_the_log_with_them(clock: HeldClock, audit: MemoryAuditLog) -> None:
+    """A-47, A-56"""
+    gate = make_gate(ROUTES, clock=clock, audit=audit, allowance=Allowance(5, 5, 3))
+    for number in range(3):
+        with pytest.raises(Forbidden):
+            gate.enter(event("GET /v1/webhooks", **key("speech:read")), f"req_{number}")
+    for number in range(3, 9):
+        with pytest.raises(RateLimited):
+            gate.enter(event("GET /v1/webhooks", **key("speech:read")), f"req_{number}")
+    assert sorted(e.request_id or "" for e in audit.entries.values()) == ["req_0", "req_1", "req_2"]
+
+
 def test_a_program_leaves_its_owner_room(clock: HeldClock) -> None:
     gate = make_gate(ROUTES, clock=clock, allowance=Allowance(5, 5, 3))
     for _ in range(3):
@@ -143,6 +155,8 @@ def test_who_is_not_signed_in_is_counted_by_network_and_only_where_it_costs(cloc
         ("192.0.2.7", "192.0.2.0/24"),
         ("192.0.2.255", "192.0.2.0/24"),
         ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("192.0.2.7, 198.51.100.1", "unknown"),
         ("unknown", "unknown"),
         ("", "unknown"),
     ],

@@ -45,7 +45,7 @@ class AttemptStore(Protocol):
         """If it still is as it was read."""
 
     def take_back(self, subject: str) -> None:
-        """One try fewer."""
+        """One try fewer; after a `replace` the last one is again the one before it, so that nobody waits for a try that was right."""
 
     def clear(self, subject: str) -> None: ...
 

@@ -17,6 +17,7 @@ from antiphon.platform.table import Row, Table
 class AttemptRow(Row):
     tries = NumberAttribute()
     at = UnicodeAttribute()
+    before = UnicodeAttribute(null=True)
 
 
 class DynamoAttempts:
@@ -38,10 +39,14 @@ class DynamoAttempts:
     def replace(self, subject: str, before: Tried, after: Tried) -> bool:
         rows = self._rows
         same = (rows.tries == before.count) & (rows.at == rfc3339(before.at))
-        return self._update(subject, [rows.tries.set(after.count), *self._times(after.at)], same)
+        new = [rows.tries.set(after.count), rows.before.set(rfc3339(before.at)), *self._times(after.at)]
+        return self._update(subject, new, same)
 
     def take_back(self, subject: str) -> None:
-        self._update(subject, [self._rows.tries.add(-1)], self._rows.tries > 0)
+        rows = self._rows
+        self._update(
+            subject, [rows.tries.add(-1), rows.at.set(rows.before | rows.at), rows.before.remove()], rows.tries > 0
+        )
 
     def clear(self, subject: str) -> None:
         self._row(subject).delete()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import datetime
 
 from antiphon.identity.attempts import Tried
@@ -12,6 +11,7 @@ from antiphon.identity.attempts import Tried
 class MemoryAttempts:
     def __init__(self) -> None:
         self._tried: dict[str, Tried] = {}
+        self._before: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def add(self, subject: str, below: int, now: datetime) -> bool:
@@ -29,13 +29,15 @@ class MemoryAttempts:
             same = self._tried.get(subject) == before
             if same:
                 self._tried[subject] = after
+                self._before[subject] = before.at
             return same
 
     def take_back(self, subject: str) -> None:
         with self._lock:
-            if subject in self._tried:
-                known = self._tried[subject]
-                self._tried[subject] = replace(known, count=known.count - 1)
+            known = self._tried.get(subject)
+            if known and known.count > 0:
+                self._tried[subject] = Tried(known.count - 1, self._before.pop(subject, known.at))
 
     def clear(self, subject: str) -> None:
         self._tried.pop(subject, None)
+        self._before.pop(subject, None)

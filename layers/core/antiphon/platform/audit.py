@@ -34,7 +34,8 @@ class Entry:
 
 
 class AuditLog(Protocol):
-    def append(self, entry: Entry) -> None: ...
+    def append(self, entry: Entry) -> None:
+        """An entry that is there stays as it is."""
 
     def of(self, user_id: str, limit: int, position: str | None = None) -> Page[Entry]:
         """Newest first."""

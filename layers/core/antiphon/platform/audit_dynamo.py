@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import PutError
 
 from antiphon.platform.audit import KEEP, Entry
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.pages import Page
 from antiphon.platform.table import Row, Table
+
+_THERE = "ConditionalCheckFailedException"
 
 
 class AuditRow(Row):
@@ -26,7 +29,11 @@ class DynamoAuditLog:
         self._rows = table.bind(AuditRow)
 
     def append(self, entry: Entry) -> None:
-        audit_row(self._rows, entry).save()
+        try:
+            audit_row(self._rows, entry).save(condition=self._rows.pk.does_not_exist())
+        except PutError as error:
+            if error.cause_response_code != _THERE:
+                raise
 
     def of(self, user_id: str, limit: int, position: str | None = None) -> Page[Entry]:
         last = {"pk": {"S": f"audit#{user_id}"}, "sk": {"S": position}} if position else None

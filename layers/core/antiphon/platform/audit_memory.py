@@ -12,7 +12,7 @@ class MemoryAuditLog:
         self.entries: dict[str, Entry] = {}
 
     def append(self, entry: Entry) -> None:
-        self.entries[entry.id] = entry
+        self.entries.setdefault(entry.id, entry)
 
     def of(self, user_id: str, limit: int, position: str | None = None) -> Page[Entry]:
         found = sorted(

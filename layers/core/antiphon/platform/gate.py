@@ -40,15 +40,17 @@ class Pass:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a request ended: a status or the code of a problem, and the id of the thing that the answer is about."""
+    """How a request ended: a status or the code of a problem, and the id of the thing that the answer is about. ``replayed``: the answer of
+    an earlier request, which did what this one only asked for again."""
 
     outcome: str
     target: str
 
     @classmethod
-    def of(cls, status: int, body: str) -> Ended:
+    def of(cls, status: int, body: str, *, replayed: bool = False) -> Ended:
         found = json.loads(body) if body.startswith("{") else {}
-        return cls(str(found.get("code") or status) if status >= 400 else str(status), str(found.get("id") or ""))
+        outcome = "replayed" if replayed else found.get("code") or status if status >= 400 else status
+        return cls(str(outcome), str(found.get("id") or ""))
 
 
 def public(event: Mapping[str, Any]) -> Pass:
@@ -91,18 +93,20 @@ class Gate:
                 access, None, address, spend(self._limiter, subject, {TOTAL: self._public_posts}, self._clock()).headers
             )
         caller = caller_of(event)
-        try:
-            table.check(access, caller)
-        except Forbidden as refused:
-            self._note(caller, address, access.action or f"{method} {resource}", resource, refused.code, request_id, 0)
-            raise
         allowance = self._allowance_of(caller.tier)
         limits = {TOTAL: allowance.requests}
         if access.creates:
             limits[CREATIONS] = allowance.creations
         if caller.key_id:
             limits[KEYS] = allowance.key_requests
-        return Pass(access, caller, address, spend(self._limiter, caller.user_id, limits, self._clock()).headers)
+        # Counted first: each denial below leaves an entry for a year, and nobody may make more of those than requests.
+        counted = spend(self._limiter, caller.user_id, limits, self._clock())
+        try:
+            table.check(access, caller)
+        except Forbidden as refused:
+            self._note(caller, address, access.action or f"{method} {resource}", resource, refused.code, request_id, 0)
+            raise
+        return Pass(access, caller, address, counted.headers)
 
     def leave(
         self, let_in: Pass, event: Mapping[str, Any], ended: Ended, request_id: str, ms: int, logger: Logger

@@ -81,4 +81,6 @@ def network_of(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
     return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))

@@ -122,7 +122,8 @@ async def _ended(response: Response) -> tuple[Response, Ended]:
     if isinstance(response, StreamingResponse) or not hasattr(response, "body"):
         content = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         response = Response(content, response.status_code, dict(response.headers))
-    return response, Ended.of(response.status_code, bytes(response.body).decode())
+    replayed = "Idempotent-Replayed" in response.headers
+    return response, Ended.of(response.status_code, bytes(response.body).decode(), replayed=replayed)
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:
