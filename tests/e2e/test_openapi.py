@@ -34,7 +34,7 @@ def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_p
     )
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{stack.url}/v1/openapi.json"]
     command += ["--checks", ",".join(CHECKS), "--header", f"Authorization: Bearer {person.token}"]
-    command += ["--max-examples", "25", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color"]
+    command += ["--max-examples", "12", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color"]
     command += ["--request-timeout", "30", "--workers", "2", "--suppress-health-check", "all", "--max-failures", "40"]
     for name in ENDS_THE_ACCOUNT:
         command += ["--exclude-operation-id", name]
