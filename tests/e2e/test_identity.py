@@ -202,7 +202,7 @@ def test_too_many_requests_are_told_when_to_come_back(http: httpx.Client, person
     limit = int(first.headers["RateLimit-Policy"].split("q=")[1].split(";")[0])
 
     def post(_: int) -> httpx.Response:
-        return person.post("/v1/api-keys", {})
+        return person.post("/v1/api-keys", {}, timeout=120)
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(post, range(2 * limit + 20)))
