@@ -19,6 +19,7 @@ CODES = frozenset(
         "Throttling",
         "ThrottlingError",
         "ThrottlingException",
+        "TransactionInProgressException",
         "TooManyRequestsException",
     }
 )
