@@ -40,4 +40,6 @@ def test_what_was_sent_is_known(log: MailLog) -> None:
     log.sent("a@x.com", "m1")
     assert log.was_sent("a@x.com", "m1")
     assert not log.was_sent("a@x.com", "m2")
+    log.sent("b@x.com", "m3")
+    assert log.was_sent("b@x.com", "m3")
     assert log.may_send("a@x.com", "m1")

@@ -160,6 +160,15 @@ def test_notices_go_to_the_owner(office: Office, house: House, kind: Kind) -> No
     assert "https://app.example/forgot-password" in letter.text
 
 
+def test_links_that_were_asked_for_keep_no_notice_away(office: Office, house: House) -> None:
+    """A-07, A-23: whoever took an account over would else ask for three links first."""
+    user = house.users.by_email(ANNA)
+    assert user is not None
+    for number in range(5):
+        office.mailer(RESET, f"m{number}")
+    assert office.mailer(Mail(Kind.PASSWORD_CHANGED, user_id=user.id), "m9") == "sent"
+
+
 def test_a_letter_loads_nothing_and_says_the_same_in_both_forms() -> None:
     """A-32"""
     letter = letters.password_reset("https://app.example", "a<b", 30)

@@ -48,7 +48,8 @@ class DynamoMailLog:
         return message_id in (row.done or ())
 
     def sent(self, address: str, message_id: str) -> None:
-        self._row(address).update([self._rows.done.add({message_id})])
+        rows = self._rows
+        self._row(address).update([rows.done.add({message_id}), rows.row.set("mails"), rows.ttl.set(self._end())])
 
     def _row(self, address: str) -> MailRow:
         return self._rows(f"mails#{email_key(address)}", str(int(self._clock().timestamp()) // _HOUR))
