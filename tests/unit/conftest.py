@@ -12,7 +12,7 @@ import pytest_socket
 from hypothesis import settings
 
 # How long an example takes depends on who else uses the machine: no deadline.
-settings.register_profile("fast", max_examples=25, stateful_step_count=40, deadline=None)
+settings.register_profile("fast", max_examples=10, stateful_step_count=30, deadline=None)
 settings.register_profile("thorough", max_examples=300, stateful_step_count=40, deadline=None)
 settings.load_profile("fast")  # an option of the command line is read later, and wins
 

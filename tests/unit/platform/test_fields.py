@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.platform import fields
@@ -37,7 +37,6 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-@settings(max_examples=40)
 @given(value=VALUES)
 def test_check_and_schema_are_of_one_mind(spec: Spec, value: Any) -> None:
     said = list(spec("", value))
