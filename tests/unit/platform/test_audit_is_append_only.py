@@ -4,6 +4,7 @@ a path that nobody calls in a test is one too."""
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -13,6 +14,7 @@ WRITES_WITH_ITS_OWN_CHANGE = "identity/dynamo.py"
 """Saves the entry of a session's end in the transaction that ends it."""
 
 
+@cache
 def sources() -> dict[str, ast.Module]:
     """Of the package and the functions, by the path below them."""
     folders = (ROOT / "layers/core/antiphon", ROOT / "functions")
