@@ -171,6 +171,17 @@ def test_while_google_is_down_its_last_keys_are_good_for_a_day(
         verifier.verify(token)
 
 
+def test_keys_that_may_be_kept_for_a_week_are_asked_for_again_before_they_are_too_old(
+    project: Project, google: Google, verifier: FirebaseVerifier, clock: HeldClock
+) -> None:
+    google.cache_control = "public, max-age=604800"
+    token = project.token(project.claims(clock().timestamp(), exp=int(clock().timestamp()) + 999_999))
+    for _ in range(6):
+        assert verifier.verify(token)
+        clock.move(hours=12)
+    assert google.asked == 6
+
+
 @pytest.fixture
 def federate(house: House, verifier: FirebaseVerifier) -> Federate:
     return Federate(

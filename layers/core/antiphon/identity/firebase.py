@@ -92,7 +92,8 @@ class PublishedKeys:
             return  # the last good set stays; `get` says when it has become too old
         age = _MAX_AGE.search(found.cache_control)
         self._keys, self._fetched_at = keys, now
-        self._good_until = now + timedelta(seconds=int(age[1]) if age else 0)
+        # Asked for again before they count as too old, whatever the answer says.
+        self._good_until = now + min(timedelta(seconds=int(age[1]) if age else 0), STALE_FOR / 2)
 
 
 class FirebaseVerifier:
