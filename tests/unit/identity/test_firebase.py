@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_a_claim_that_is_not_right_is_refused(
         token = project.token(project.claims(now, **moved))
     except TypeError:  # PyJWT itself makes no token with such a subject
         token = jwt.api_jws.encode(
-            __import__("json").dumps(project.claims(now, **moved)).encode(),
+            json.dumps(project.claims(now, **moved)).encode(),
             project.private,
             "RS256",
             {"kid": "google-1"},

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from antiphon.identity.model import ApiKey, User
+from antiphon.identity.model import ApiKey
 from antiphon.identity.ports import KeyStore
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, Field, Invalid, NotFound
@@ -120,4 +120,4 @@ def stale_use(key: ApiKey, now: datetime) -> bool:
     return key.used_at is None or now - key.used_at >= TOUCH_AFTER
 
 
-__all__ = ["ApiKeys", "Made", "User", "has_form", "key_hash", "new_key", "stale_use"]
+__all__ = ["ApiKeys", "Made", "has_form", "key_hash", "new_key", "stale_use"]

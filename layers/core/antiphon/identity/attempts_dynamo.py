@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import UpdateError
-from pynamodb.expressions.condition import Condition
 
 from antiphon.identity.attempts import FORGOTTEN_AFTER, Tried
 from antiphon.platform.clock import from_rfc3339, rfc3339
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, update_if
 
 
 class AttemptRow(Row):
@@ -26,7 +24,9 @@ class DynamoAttempts:
 
     def add(self, subject: str, below: int, now: datetime) -> bool:
         tries = self._rows.tries
-        return self._update(subject, [tries.add(1), *self._times(now)], tries.does_not_exist() | (tries < below))
+        return update_if(
+            self._row(subject), [tries.add(1), *self._times(now)], tries.does_not_exist() | (tries < below)
+        )
 
     def get(self, subject: str) -> Tried | None:
         row = self._row(subject)
@@ -40,12 +40,14 @@ class DynamoAttempts:
         rows = self._rows
         same = (rows.tries == before.count) & (rows.at == rfc3339(before.at))
         new = [rows.tries.set(after.count), rows.before.set(rfc3339(before.at)), *self._times(after.at)]
-        return self._update(subject, new, same)
+        return update_if(self._row(subject), new, same)
 
     def take_back(self, subject: str) -> None:
         rows = self._rows
-        self._update(
-            subject, [rows.tries.add(-1), rows.at.set(rows.before | rows.at), rows.before.remove()], rows.tries > 0
+        update_if(
+            self._row(subject),
+            [rows.tries.add(-1), rows.at.set(rows.before | rows.at), rows.before.remove()],
+            rows.tries > 0,
         )
 
     def clear(self, subject: str) -> None:
@@ -55,15 +57,6 @@ class DynamoAttempts:
         rows = self._rows
         gone = int((now + 2 * FORGOTTEN_AFTER).timestamp())
         return [rows.at.set(rfc3339(now)), rows.row.set("attempts"), rows.ttl.set(gone)]
-
-    def _update(self, subject: str, actions: list[Any], condition: Condition) -> bool:
-        try:
-            self._row(subject).update(actions, condition=condition)
-        except UpdateError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
 
     def _row(self, subject: str) -> AttemptRow:
         return self._rows(f"attempts#{subject}", "attempts")

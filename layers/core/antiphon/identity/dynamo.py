@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import PutError, TransactWriteError, UpdateError
+from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
@@ -20,7 +20,7 @@ from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, conditions_failed, update_if
 
 _CHANGED = "ConditionalCheckFailedException"
 _KEPT_EXPIRED = 30 * 86_400
@@ -116,7 +116,7 @@ class DynamoUsers:
         try:
             self._table.write(rows)
         except TransactWriteError as error:
-            if not _refused(error):
+            if not any(conditions_failed(error)):
                 raise
             if self._owner(user.email) != user.id:  # else our own earlier write had its answer lost
                 raise EmailTaken from error
@@ -188,14 +188,8 @@ class DynamoUsers:
 
     def replace_password_hash(self, user: User, password_hash: str) -> None:
         rows = self._users
-        try:
-            self._at(user.id).update(
-                [rows.password_hash.set(password_hash)],
-                condition=(rows.password_hash == user.password_hash) & (rows.status == user.status.value),
-            )
-        except UpdateError as error:
-            if error.cause_response_code != _CHANGED:
-                raise
+        same = (rows.password_hash == user.password_hash) & (rows.status == user.status.value)
+        update_if(self._at(user.id), [rows.password_hash.set(password_hash)], same)
 
     def change_password(self, user: User, password_hash: str, session: Session | None, event: Event) -> None:
         rows, epoch = self._users, user.session_epoch + 1
@@ -210,22 +204,12 @@ class DynamoUsers:
                 transaction.update(here, [self._sessions.epoch.set(epoch)], condition=same)
             transaction.save(event_row(self._events, event))
 
-        def ours() -> bool:
-            found = self.get(user.id)
-            return found is not None and found.password_hash == password_hash
-
-        _write(self._table, fill, ours)
+        _write(self._table, fill, lambda: self._has_password(user.id, password_hash))
 
     def begin_reset(self, user_id: str, reset_hash: str, expires_at: datetime) -> bool:
         rows = self._users
         actions = [rows.reset_hash.set(reset_hash), rows.reset_expires_at.set(rfc3339(expires_at))]
-        try:
-            self._at(user_id).update(actions, condition=rows.status == UserStatus.ACTIVE.value)
-        except UpdateError as error:
-            if error.cause_response_code != _CHANGED:
-                raise
-            return False
-        return True
+        return update_if(self._at(user_id), actions, rows.status == UserStatus.ACTIVE.value)
 
     def reset_password(self, user_id: str, reset_hash: str, password_hash: str, now: datetime, event: Event) -> bool:
         rows = self._users
@@ -245,28 +229,24 @@ class DynamoUsers:
             transaction.save(event_row(self._events, event))
 
         try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not _refused(error):
-                raise
-            user = self.get(user_id)
-            return user is not None and user.password_hash == password_hash  # our own write whose answer was lost
+            _write(self._table, fill, lambda: self._has_password(user_id, password_hash))
+        except Changed:
+            return False
         return True
+
+    def _has_password(self, user_id: str, password_hash: str) -> bool:
+        user = self.get(user_id)
+        return user is not None and user.password_hash == password_hash
 
     def change_profile(self, user: User, *, display_name: str | None, preferences: Mapping[str, Any]) -> None:
         rows = self._users
         named = rows.display_name.remove() if display_name is None else rows.display_name.set(display_name)
-        try:
-            self._at(user.id).update(
-                [named, rows.preferences.set(dict(preferences))],
-                condition=self._still(user) & (rows.preferences == dict(user.preferences)),
-            )
-        except UpdateError as error:
-            if error.cause_response_code != _CHANGED:
-                raise
-            now = self.get(user.id)
-            if now is None or (now.display_name, now.preferences) != (display_name, preferences):
-                raise Changed from error
+        same = self._still(user) & (rows.preferences == dict(user.preferences))
+        if update_if(self._at(user.id), [named, rows.preferences.set(dict(preferences))], same):
+            return
+        now = self.get(user.id)
+        if now is None or (now.display_name, now.preferences) != (display_name, preferences):
+            raise Changed
 
     def start_session(self, session: Session) -> None:
         users = self._users
@@ -318,7 +298,7 @@ class DynamoUsers:
         try:
             self._table.write(fill)
         except TransactWriteError as error:
-            if not _refused(error):
+            if not any(conditions_failed(error)):
                 raise
             return False
         return True
@@ -447,13 +427,8 @@ class DynamoKeys:
         )
 
     def touch(self, key: ApiKey, at: datetime) -> None:
-        try:
-            self._refs(f"apikey#{key.hash}", "key").update(
-                [self._refs.used_at.set(rfc3339(at))], condition=self._refs.pk.exists()
-            )
-        except UpdateError as error:
-            if error.cause_response_code != _CHANGED:
-                raise
+        row = self._refs(f"apikey#{key.hash}", "key")
+        update_if(row, [self._refs.used_at.set(rfc3339(at))], self._refs.pk.exists())
 
     def delete(self, key: ApiKey) -> None:
         def fill(transaction: TransactWrite) -> None:
@@ -549,16 +524,12 @@ def _epoch_is(attribute: Any, epoch: int) -> Condition:
     return attribute == epoch if epoch else (attribute == 0) | attribute.does_not_exist()
 
 
-def _refused(error: TransactWriteError) -> bool:
-    return any(r and r.code == "ConditionalCheckFailed" for r in error.cancellation_reasons)
-
-
 def _write(table: Table, fill: Callable[[TransactWrite], None], written: Callable[[], bool]) -> None:
     """A transaction whose failed conditions are Changed, unless it was our own earlier write whose answer was lost."""
     try:
         table.write(fill)
     except TransactWriteError as error:
-        if not _refused(error):
+        if not any(conditions_failed(error)):
             raise
         if not written():
             raise Changed from error

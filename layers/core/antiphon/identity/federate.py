@@ -5,8 +5,8 @@ from __future__ import annotations
 from antiphon.identity.firebase import FirebaseVerifier, Vouched
 from antiphon.identity.model import User, normal_email
 from antiphon.identity.ports import Changed, EmailTaken, FederatedStore, UserStore
-from antiphon.identity.sign_in import Desk, Device, SignedIn
-from antiphon.platform.audit import AuditLog, Entry
+from antiphon.identity.sign_in import Desk, Device, SignedIn, entry
+from antiphon.platform.audit import AuditLog
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, NotFound, Unauthorized
 from antiphon.platform.ids import new_id
@@ -38,18 +38,7 @@ class Federate:
         user = self._links.by_federated(vouched.issuer, vouched.subject) or self._first_time(vouched)
         if not user.active:
             raise Unauthorized("This account may not sign in.", code="wrong_credentials")
-        self._audit.append(
-            Entry(
-                user.id,
-                user.id,
-                "user.firebase",
-                user.id,
-                "signed_in",
-                self._clock(),
-                request_id=device.request_id,
-                address=device.address,
-            )
-        )
+        self._audit.append(entry(user.id, "user.firebase", "signed_in", device, self._clock()))
         return self._desk.welcome(user, device)
 
     def _first_time(self, vouched: Vouched) -> User:

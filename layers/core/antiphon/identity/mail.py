@@ -9,6 +9,9 @@ from typing import Protocol
 
 from antiphon.identity.letters import Letter
 
+PER_HOUR = 3
+"""Links for a new password that an address gets at most."""
+
 
 class Kind(StrEnum):
     PASSWORD_RESET = "password_reset"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pynamodb.attributes import UnicodeSetAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import size
 
+from antiphon.identity.mail import PER_HOUR
 from antiphon.identity.model import email_key
 from antiphon.platform.clock import Clock
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, update_if
 
-PER_HOUR = 3
 _HOUR = 3600
 
 
@@ -29,15 +28,8 @@ class DynamoMailLog:
     def may_send(self, address: str, message_id: str) -> bool:
         ids = self._rows.reserved
         room = ids.does_not_exist() | ids.contains(message_id) | (size("reserved") < PER_HOUR)
-        try:
-            self._row(address).update(
-                [ids.add({message_id}), self._rows.row.set("mails"), self._rows.ttl.set(self._end())], condition=room
-            )
-        except UpdateError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
+        actions = [ids.add({message_id}), self._rows.row.set("mails"), self._rows.ttl.set(self._end())]
+        return update_if(self._row(address), actions, room)
 
     def was_sent(self, address: str, message_id: str) -> bool:
         row = self._row(address)

@@ -6,8 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from antiphon.identity.letters import Letter
-from antiphon.identity.mail import Mail
-from antiphon.identity.mail_dynamo import PER_HOUR
+from antiphon.identity.mail import PER_HOUR, Mail
 from antiphon.platform.clock import Clock
 
 

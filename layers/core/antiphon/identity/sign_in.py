@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from antiphon.identity import passwords, refresh_tokens
 from antiphon.identity.attempts import Attempts
@@ -32,6 +33,11 @@ class Device:
     @property
     def short_name(self) -> str | None:
         return (self.name or "")[:MAX_DEVICE] or None
+
+
+def entry(user_id: str, action: str, outcome: str, device: Device, now: datetime) -> Entry:
+    """What somebody did at the door, for the audit log."""
+    return Entry(user_id, user_id, action, user_id, outcome, now, device.request_id, device.address)
 
 
 @dataclass(frozen=True)
@@ -144,15 +150,4 @@ class SignIn:
         return self._desk.welcome(user, device)
 
     def _note(self, user_id: str, action: str, outcome: str, device: Device) -> None:
-        self._audit.append(
-            Entry(
-                user_id,
-                user_id,
-                action,
-                user_id,
-                outcome,
-                self._clock(),
-                request_id=device.request_id,
-                address=device.address,
-            )
-        )
+        self._audit.append(entry(user_id, action, outcome, device, self._clock()))

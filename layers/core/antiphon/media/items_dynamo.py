@@ -15,12 +15,10 @@ from pynamodb.transactions import TransactWrite
 from antiphon.identity.tiers import limits_of
 from antiphon.media.items import Media, MediaStatus
 from antiphon.platform.clock import from_rfc3339, rfc3339
-from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
+from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.metering import QuotaExceeded, Usage, month_at, quota_reached
 from antiphon.speech.model import UPLOAD_WINDOW, Failure, Source
 from antiphon.speech.usage_dynamo import DynamoUsage
-
-_CONDITION = "ConditionalCheckFailed"
 
 
 class MediaRow(Row):
@@ -76,7 +74,7 @@ class DynamoMediaStore:
         try:
             self._table.write(fill)
         except TransactWriteError as error:
-            failed = [reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons]
+            failed = conditions_failed(error)
             if not any(failed):
                 raise
             if not failed[0]:  # updates are the last of a transaction: it is the use that has no room

@@ -8,10 +8,9 @@ from functools import reduce
 from operator import and_
 
 from pynamodb.attributes import NumberAttribute
-from pynamodb.exceptions import UpdateError
 
 from antiphon.platform.limits import CREATIONS, KEYS, TOTAL, WINDOW, window_of
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, update_if
 
 _KEPT = 3 * WINDOW
 
@@ -34,10 +33,6 @@ class DynamoLimiter:
         below = reduce(and_, ((c.does_not_exist() | (c < limit)) for c, limit in asked))
         actions = [c.add(1) for c, _ in asked]
         actions += [LimitRow.row.set("limit"), LimitRow.ttl.set((window + 1) * WINDOW + _KEPT)]
-        try:
-            row.update(actions, condition=below)
-        except UpdateError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
-                raise
+        if not update_if(row, actions, below):
             return None
         return {name: int(getattr(row, name) or 0) for name in limits}

@@ -43,7 +43,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -77,6 +78,22 @@ class Row(Model):
 
 
 R = TypeVar("R", bound=type[Row])
+
+
+def conditions_failed(error: TransactWriteError) -> list[bool]:
+    """Of each row of the transaction, in DynamoDB's order: checks, deletions, puts, updates."""
+    return [reason is not None and reason.code == "ConditionalCheckFailed" for reason in error.cancellation_reasons]
+
+
+def update_if(row: Row, actions: list[Any], condition: Condition) -> bool:
+    """Whether the condition held; nothing is written where it did not."""
+    try:
+        row.update(actions, condition=condition)
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 class Table:

@@ -17,13 +17,12 @@ from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
 from antiphon.platform.errors import LeaseLost
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
+from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.metering import QuotaExceeded, Usage, delta, enforced, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, Mark, Numbered, Stale
 from antiphon.speech.usage_dynamo import DynamoUsage
 
-_CONDITION = "ConditionalCheckFailed"
 _TRANSIENT = frozenset({"TransactionConflictException"})
 
 
@@ -193,7 +192,7 @@ class DynamoJobStore:
         try:
             self._table.write(fill)
         except TransactWriteError as error:
-            failed = [reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons]
+            failed = conditions_failed(error)
             if not any(failed):
                 raise
             # The answer to our own write may have been lost: then the row already is what we wanted.
@@ -309,7 +308,7 @@ class DynamoJobStore:
         try:
             self._table.write(fill)
         except TransactWriteError as error:
-            if not any(reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons):
+            if not any(conditions_failed(error)):
                 raise
             return False
         return True

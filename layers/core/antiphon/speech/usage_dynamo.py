@@ -12,11 +12,10 @@ from pynamodb.transactions import TransactWrite
 
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_row
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, conditions_failed
 from antiphon.speech.metering import MONTHLY, STANDING, Usage
 
 NOW = "usage#now"
-_CONDITION = "ConditionalCheckFailed"
 
 
 class UsageRow(Row):
@@ -87,5 +86,5 @@ class DynamoUsage:
         try:
             self._table.write(fill)
         except TransactWriteError as error:
-            if not any(reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons):
+            if not any(conditions_failed(error)):
                 raise
