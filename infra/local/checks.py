@@ -1,7 +1,7 @@
 """Run all checks and tests in order, cheapest first: `python -m infra.local.checks [lint] [suite …]`.
 
-Each suite is one pytest run. All run even when one fails; the last lines repeat how each of them closed, and the
-exit status is that of the first failure.
+Each suite is one pytest run, or several beside each other. All run even when one fails; the last lines repeat how each
+of them closed, and the exit status is that of the first failure.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -30,16 +33,32 @@ TORCH_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Suite:
-    """`name`: how it is asked for; several may share one. `arguments`: of pytest."""
+    """`name`: how it is asked for; several may share one. `arguments`: of pytest.
+
+    `beside`: folders of the suite that pytest processes of their own run at the same time. xdist would import every
+    test module in each of its processes; this way a module is imported by one.
+    """
 
     name: str
     arguments: tuple[str, ...]
+    beside: tuple[tuple[str, ...], ...] = ()
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_there(self) -> bool:
         return all((ROOT / path).exists() for path in self.arguments if path.startswith("tests/"))
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """One command line for each of the pytest processes."""
+        apart = [part for part in (self._there(folders) for folders in self.beside) if part]
+        rest = [*self.arguments, *(f"--ignore={folder}" for part in apart for folder in part)]
+        return [[self.python, "-m", "pytest", "-q", *part] for part in (rest, *apart)]
+
+    @staticmethod
+    def _there(folders: tuple[str, ...]) -> list[str]:
+        return [folder for folder in folders if (ROOT / folder).exists()]
 
 
 def _plain(name: str) -> Suite:
@@ -52,7 +71,8 @@ def _torch(path: str) -> Suite:
 
 
 SUITES = (
-    Suite("unit", ("tests/unit", "-n", "2")),
+    # Tests of the worker wait for its threads, most others compute.
+    Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",))),
     _plain("contract"),
     _plain("infra"),
     Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),
@@ -74,18 +94,40 @@ def lint() -> int:
 
 
 def run(suite: Suite) -> tuple[int, str]:
-    """Run pytest over one suite, showing its output as it comes; return its status and its closing line."""
-    command = [suite.python, "-m", "pytest", "-q", *suite.arguments]
+    """Run pytest over one suite; return the status of the first process that failed, and the closing line of each.
+
+    The output of the first process is shown as it comes, that of the others when they have ended.
+    """
     environment = {**os.environ, **suite.environment}
-    closing = ""
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    first, *others = suite.commands
+    with ExitStack() as opened:
+        beside = []
+        for command in others:
+            output = opened.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+            beside.append((opened.enter_context(_started(command, environment, output)), output))
+        statuses, closings = [], []
+        process = opened.enter_context(_started(first, environment, subprocess.PIPE))
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            closing = line.strip() or closing
-    return process.returncode, closing
+        closings.append(_shown(process.stdout))
+        statuses.append(process.wait())
+        for process, output in beside:
+            statuses.append(process.wait())
+            output.seek(0)
+            closings.append(_shown(output))
+    failures = [status for status in statuses if status not in (0, NO_TESTS_COLLECTED)]
+    return next(iter(failures), 0), " + ".join(closings)
+
+
+def _started(command: list[str], environment: Mapping[str, str], output: IO[str] | int) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=output, stderr=subprocess.STDOUT)
+
+
+def _shown(lines: Iterable[str]) -> str:
+    closing = ""
+    for line in lines:
+        print(line, end="", flush=True)
+        closing = line.strip() or closing
+    return closing
 
 
 def main(names: Sequence[str]) -> int:
@@ -100,7 +142,7 @@ def main(names: Sequence[str]) -> int:
         closings.append(
             f"{suite.arguments[-1] if suite.python != sys.executable else 'tests/' + suite.name}: {closing}"
         )
-        failed = failed or (0 if status == NO_TESTS_COLLECTED else status)
+        failed = failed or status
     print("\n".join(closings))
     return failed
 

@@ -32,3 +32,13 @@ def test_all_folders_run_and_each_closing_line_is_repeated_at_the_end(capsys: py
 def test_the_exit_status_is_zero_only_when_all_passed() -> None:
     assert checks.main(["unit", "e2e"]) == 0
     assert checks.main(["contract"]) == 1
+
+
+def test_folders_beside_each_other_are_run_once_each_and_any_failure_counts(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folders / "tests/unit/work").mkdir()
+    (folders / "tests/unit/work/test_work.py").write_text("def test_it():\n    assert False\n")
+    assert checks.main(["unit"]) == 1
+    closing = capsys.readouterr().out.splitlines()[-1]
+    assert [part.split(" in ")[0] for part in closing.split(" + ")] == ["tests/unit: 1 passed", "1 failed"]
