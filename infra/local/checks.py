@@ -41,9 +41,9 @@ class Suite:
 
     name: str
     arguments: tuple[str, ...]
-    beside: tuple[tuple[str, ...], ...] = ()
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[tuple[str, ...], ...] = ()
 
     @property
     def is_there(self) -> bool:

@@ -42,3 +42,11 @@ def test_folders_beside_each_other_are_run_once_each_and_any_failure_counts(
     assert checks.main(["unit"]) == 1
     closing = capsys.readouterr().out.splitlines()[-1]
     assert [part.split(" in ")[0] for part in closing.split(" + ")] == ["tests/unit: 1 passed", "1 failed"]
+
+
+def test_each_suite_is_a_command_line_of_words_with_a_folder_that_is_there() -> None:
+    for suite in checks.SUITES:
+        assert suite.is_there
+        for command in suite.commands:
+            assert command[1:4] == ["-m", "pytest", "-q"]
+            assert all(isinstance(word, str) for word in command)
