@@ -5,7 +5,7 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench redrive lint openapi format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench redrive admin lint openapi format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ lint: setup-dev  ## Style and dependency rules
 
 redrive: setup-dev  ## Bring the dead letters of a queue back to work (QUEUE=…; `. .antiphon/run/env` first for the laptop)
 	@exec $(PYTHON_HERE) -m infra.local.redrive $(QUEUE)
+
+admin: setup-dev  ## Make a registered user an administrator (EMAIL=…; `. .antiphon/run/env` first for the laptop)
+	@exec $(PYTHON_HERE) -m infra.local.admin $(EMAIL)
 
 openapi: setup-dev  ## Write the OpenAPI document and its pages anew from the code
 	@exec $(PYTHON_HERE) -m infra.openapi

@@ -240,6 +240,39 @@ SCHEMAS: dict[str, Schema] = {
     "Voice": closed(
         {"id": TEXT, "name": TEXT, "language": TEXT, "gender": maybe(TEXT), "engine": TEXT, "quality": maybe(TEXT)}
     ),
+    "ManagedUser": closed(
+        {
+            "id": an_id("usr"),
+            "email": TEXT,
+            "display_name": maybe(TEXT),
+            "tier": one_of("free", "premium", "enterprise"),
+            "role": one_of("user", "admin"),
+            "status": one_of("active", "suspended", "erasing"),
+            "has_password": FLAG,
+            "created_at": TIME,
+        }
+    ),
+    "Tier": closed(
+        {
+            "name": TEXT,
+            "lane": TEXT,
+            **dict.fromkeys(
+                (
+                    "requests_per_minute",
+                    "creations_per_minute",
+                    "key_requests_per_minute",
+                    "concurrent_jobs",
+                    "upload_bytes",
+                    "storage_bytes",
+                    "audio_minutes",
+                    "characters",
+                    "tokens",
+                    "speech_characters",
+                ),
+                COUNT,
+            ),
+        }
+    ),
     "Webhook": closed(_WEBHOOK),
     "NewWebhookSecret": closed(
         {**_WEBHOOK, "secret": {"type": "string", "description": "Shown here and never again."}}
@@ -320,6 +353,12 @@ ANSWERS: dict[str, dict[int, Any]] = {
     },
     "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
     "GET /v1/voices": {200: page(ref("Voice"))},
+    "GET /v1/admin/users": {200: page(ref("ManagedUser"))},
+    "GET /v1/admin/users/{id}": {200: ref("ManagedUser")},
+    "PATCH /v1/admin/users/{id}": {200: ref("ManagedUser")},
+    "DELETE /v1/admin/users/{id}/sessions": {204: None},
+    "GET /v1/admin/audit": {200: page(ref("AuditEntry"))},
+    "GET /v1/admin/tiers": {200: page(ref("Tier"))},
     "GET /v1/webhooks": {200: page(ref("Webhook"))},
     "POST /v1/webhooks": {201: ref("NewWebhookSecret")},
     "GET /v1/webhooks/{id}": {200: ref("Webhook")},

@@ -23,7 +23,7 @@ from infra.answers import ANSWERS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
-FASTAPI = ("speech", "webhooks")
+FASTAPI = ("admin", "speech", "webhooks")
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:6px}
@@ -65,6 +65,7 @@ _TAGS = {
     "api-keys": "identity",
     "openapi.json": "documentation",
     "docs": "documentation",
+    "admin": "administration",
     "deliveries": "webhooks",
     "voices": "speech",
 }
@@ -146,7 +147,7 @@ def document() -> dict[str, Any]:
     shapes = _run(_LIGHT % (sorted(set(_BODIES.values())),))
     for route in ROUTES:
         if route not in operations:
-            operation: dict[str, Any] = {"parameters": _parameters(route, route.split(" ")[1])}
+            operation = {"parameters": _parameters(route, route.split(" ")[1])}
             if route in _BODIES:
                 body = {"content": {"application/json": {"schema": shapes[_BODIES[route]]}}}
                 operation["requestBody"] = {**body, "required": route != "DELETE /v1/me"}
@@ -206,7 +207,7 @@ def codes() -> dict[str, tuple[int | None, str]]:
     known = {n: c for home in homes for n, c in vars(home).items() if inspect.isclass(c)}
     classes = {n: c for n, c in known.items() if issubclass(c, errors.AntiphonError)}
     jobs = {n for n, c in classes.items() if issubclass(c, errors.JobError)}
-    found = {"too_many_jobs": (429, metering.QuotaExceeded.title)}
+    found: dict[str, tuple[int | None, str]] = {"too_many_jobs": (429, metering.QuotaExceeded.title)}
     found |= {c.code: (None if n in jobs else c.status, c.title) for n, c in classes.items()}
     for path in sorted((ROOT / "layers/core/antiphon").rglob("*.py")) + sorted((ROOT / "functions").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

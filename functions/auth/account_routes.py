@@ -9,11 +9,12 @@ from asked import device, listed, me, page_of
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from shapes import ERASE, PASSWORD, PROFILE, changes_of
-from views import audit_view, nothing, usage_view, user_view
+from views import nothing, usage_view, user_view
 from wiring import wiring
 
 from antiphon.identity.model import User
 from antiphon.identity.tiers import limits_of
+from antiphon.platform.audit import audit_view
 from antiphon.platform.clock import rfc3339, system_clock
 from antiphon.platform.rest import body_of, raw_body
 from antiphon.speech.metering import month_at

@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler import Response
 from antiphon.identity.model import ApiKey, Session, User
 from antiphon.identity.sign_in import SignedIn
 from antiphon.identity.tiers import Limits
-from antiphon.platform.audit import Entry
 from antiphon.platform.clock import rfc3339
 from antiphon.speech.metering import Usage, month_after, month_at
 
@@ -67,7 +66,7 @@ def key_view(key: ApiKey) -> dict[str, Any]:
 
 
 def _shown(moment: datetime | None) -> str | None:
-    return moment and rfc3339(moment)
+    return rfc3339(moment) if moment else None
 
 
 def usage_view(used: Usage, limits: Limits, tier: str, now: datetime) -> dict[str, Any]:
@@ -91,18 +90,4 @@ def usage_view(used: Usage, limits: Limits, tier: str, now: datetime) -> dict[st
         "storage_bytes": used.storage_bytes,
         "open_jobs": used.open_jobs,
         "limits": allowed,
-    }
-
-
-def audit_view(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "at": rfc3339(entry.at),
-        "actor": entry.actor,
-        "action": entry.action,
-        "target": entry.target,
-        "outcome": entry.outcome,
-        "address": entry.address,
-        "duration_ms": entry.ms,
-        "request_id": entry.request_id,
     }

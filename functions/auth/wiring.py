@@ -117,12 +117,14 @@ class Wiring:
         self.reset = Reset(
             users=users, mails=mails, hasher=hasher, attempts=attempts, clock=clock, min_length=min_length
         )
-        self.api_keys = ApiKeys(keys=DynamoKeys(table), clock=clock, scopes=SCOPES)
+        api_keys = DynamoKeys(table)
+        self.api_keys = ApiKeys(keys=api_keys, clock=clock, scopes=SCOPES)
         keys = PublishedKeys(fetch_from(settings.firebase_keys_url), clock)
         self.federate = Federate(
             verifier=FirebaseVerifier(settings.firebase_project, keys, clock),
             users=users,
             links=users,
+            keys=api_keys,
             desk=desk,
             audit=audit,
             clock=clock,

@@ -84,8 +84,13 @@ SUITES = (
 
 
 def lint() -> int:
-    """Check style and the dependency rule."""
-    for command in (["ruff", "check", "--quiet", "."], ["ruff", "format", "--check", "--quiet", "."], ["lint-imports"]):
+    """Check style, types and the dependency rule."""
+    for command in (
+        ["ruff", "check", "--quiet", "."],
+        ["ruff", "format", "--check", "--quiet", "."],
+        ["mypy", "--no-error-summary", "layers/core/antiphon"],
+        ["lint-imports"],
+    ):
         status = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, check=False).returncode
         if status:
             print(f"{' '.join(command)}: failed", flush=True)

@@ -12,7 +12,9 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from infra.local.deploy import DeployError
 from infra.local.expand import TemplateError
@@ -39,15 +41,24 @@ def announce(stack: LocalStack, laptop: Mapping[str, str]) -> None:
     say(f"  Logs:     {stack.home.logs}\n\nCtrl-C stops it.\n")
 
 
-def show_mails(stack: LocalStack, shown: int) -> int:
-    """Prints the mails after the first ``shown``; gives how many there are. They leave this machine by no other way."""
-    try:
-        mails = stack.mails()
-    except OSError:  # the emulator starts again; what it has is printed then
-        return shown
-    for mail in mails[shown:]:
-        say(f"\nMail to {', '.join(mail['To'])}: {mail['Subject']}\n\n{mail['BodyText']}\n")
-    return len(mails)
+class Mailbox:
+    """What was mailed, printed once. Mails leave this machine by no other way. By their ids: an emulator that was killed may have lost the last ones."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        self._shown = {mail["MessageId"] for mail in self._mails()}
+
+    def show(self) -> None:
+        for mail in self._mails():
+            if mail["MessageId"] not in self._shown:
+                self._shown.add(mail["MessageId"])
+                say(f"\nMail to {', '.join(mail['To'])}: {mail['Subject']}\n\n{mail['BodyText']}\n")
+
+    def _mails(self) -> list[dict[str, Any]]:
+        try:
+            return self._stack.mails()
+        except (OSError, HTTPException, ValueError):  # the emulator starts again, perhaps amid its answer; later then
+            return []
 
 
 def port_from(text: str) -> int:
@@ -79,9 +90,9 @@ def main(
         with LocalStack(home, port, laptop, template, workers, build=build, say=say) as stack:
             started.set()
             announce(stack, laptop)
-            shown = len(stack.mails())
+            mailbox = Mailbox(stack)
             while not stopped.wait(1):
-                shown = show_mails(stack, shown)
+                mailbox.show()
             say("Stopping …")
     except KeyboardInterrupt:
         return 130

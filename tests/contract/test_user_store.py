@@ -15,6 +15,7 @@ from antiphon.identity.model import Replay, Session, User, UserStatus
 from antiphon.identity.ports import Changed, EmailTaken
 from antiphon.platform.audit import Entry
 from antiphon.platform.events import Event
+from antiphon.platform.pages import Page
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Users = MemoryUsers | DynamoUsers
@@ -230,13 +231,58 @@ def test_an_account_of_another_service_leads_to_one_user(users: Users) -> None:
     assert users.get("usr_3") is None
     users.create(person(4, "d@example.com"))
     for _ in range(2):
-        users.link("usr_4", "https://y", "1")
-    for wrong in ("usr_1", "usr_9"):
+        users.link(person(4, "d@example.com"), "https://y", "1")
+    for wrong in (person(1), person(9, "nobody@example.com")):
         with pytest.raises(Changed):
             users.link(wrong, "https://y", "1")
     linked = users.by_federated("https://y", "1")
     assert linked is not None
     assert linked.id == "usr_4"
+
+
+def test_with_a_link_that_proves_the_address_password_and_sessions_end(users: Users) -> None:
+    """A-36"""
+    users.create(person())
+    users.start_session(sitting())
+    for _ in range(2):
+        users.link(person(), "https://x", "1", notice())
+    user, session = users.by_federated("https://x", "1"), users.session("usr_1", "ses_1")
+    assert user is not None
+    assert session is not None
+    assert (user.password_hash, user.email_verified) == ("", True)
+    assert not session.good_for(user, NOW)
+    with pytest.raises(Changed):  # as it was read before that
+        users.link(person(), "https://x", "2", notice())
+    for _ in range(2):
+        users.unlink("usr_1")
+        assert users.by_federated("https://x", "1") is None
+
+
+def test_administrators_see_all_users_newest_first(users: Users) -> None:
+    assert users.page(2) == Page((), None)
+    for number in range(1, 6):
+        users.create(person(number, f"{number}@example.com"))
+    first = users.page(2)
+    assert [user.id for user in first.items] == ["usr_5", "usr_4"]
+    assert first.items[0] == person(5, "5@example.com")
+    second = users.page(2, first.position)
+    assert [user.id for user in second.items] == ["usr_3", "usr_2"]
+    assert users.page(2, second.position) == Page((person(1, "1@example.com"),), None)
+
+
+def test_an_administrators_change_holds_only_for_what_was_read(users: Users) -> None:
+    """A-24, O-09: the entry is written with the change, or neither is."""
+    users.create(person())
+    users.start_session(sitting())
+    entry = Entry("usr_1", "usr_9", "admin.user", "usr_1", "x", NOW)
+    after = replace(person(), tier="premium", role="admin", status=UserStatus.SUSPENDED, session_epoch=1)
+    for _ in range(2):
+        users.administer(person(), after, entry)
+    assert users.get("usr_1") == after
+    for stale in (person(), replace(after, tier="free"), replace(after, role="user"), person(7)):
+        with pytest.raises(Changed):
+            users.administer(stale, replace(stale, tier="enterprise"), entry)
+    assert users.tier_of("usr_1") is None
 
 
 def test_a_new_password_ends_the_link(users: Users) -> None:

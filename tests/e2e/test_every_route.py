@@ -24,7 +24,8 @@ from infra.local.receiver import Receiver
 from infra.local.stack import LocalStack
 
 CLOSED = sorted(route for route, access in ROUTES.items() if access.who is not Who.PUBLIC)
-WITH_ID = [route for route in CLOSED if "{id}" in route]
+ADMIN = [route for route in CLOSED if ROUTES[route].who is Who.ADMIN]
+WITH_ID = [route for route in CLOSED if "{id}" in route and route not in ADMIN]
 AT_ONCE = 5
 NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -105,8 +106,15 @@ def test_a_key_does_only_what_its_scope_says(http: httpx.Client, keys: dict[str,
         if access.who is Who.CALLER and scope == access.scope:
             assert answer.status_code not in (401, 403), answer.text
         else:
-            expected = "person_required" if access.who is Who.PERSON else "insufficient_scope"
+            expected = "insufficient_scope" if access.who is Who.CALLER else "person_required"
             assert (answer.status_code, answer.json()["code"]) == (403, expected)
+
+
+@pytest.mark.parametrize("route", ADMIN)
+def test_who_is_no_administrator_learns_nothing(http: httpx.Client, anna: Person, route: str) -> None:
+    """A-46: the same for a user who is there and for one who is not."""
+    answers = [call(http, route, anna.token, thing) for thing in (anna.id, f"usr_{NOWHERE}")]
+    assert [(a.status_code, a.json()["code"]) for a in answers] == [(403, "admin_required")] * 2
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +167,8 @@ def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, rece
     seen = 0
     for path, methods in document["paths"].items():
         place = path.partition("/{id}")[0]
+        if path.startswith("/v1/admin/"):  # test_admin.py
+            continue
         if "get" not in methods or ("{id}" in path and place not in ids):
             continue
         answer = person.get(path.replace("{id}", ids.get(place, "")))

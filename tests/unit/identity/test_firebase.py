@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from antiphon.identity.api_keys import ApiKeys
 from antiphon.identity.federate import Federate
 from antiphon.identity.firebase import Fetched, FirebaseVerifier, PublishedKeys
 from antiphon.identity.model import UserStatus
 from antiphon.identity.sign_in import Device, SignedIn
 from antiphon.platform.errors import AntiphonError, Conflict, NotFound, Unauthorized, Unavailable
+from antiphon.platform.events import Event
 from tests.firebase import PROJECT, Project
 from tests.unit.conftest import HeldClock
-from tests.unit.identity.conftest import HERE, House
+from tests.unit.identity.conftest import GOOD, HERE, House
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +189,13 @@ def test_keys_that_may_be_kept_for_a_week_are_asked_for_again_before_they_are_to
 @pytest.fixture
 def federate(house: House, verifier: FirebaseVerifier) -> Federate:
     return Federate(
-        verifier=verifier, users=house.users, links=house.users, desk=house.desk, audit=house.audit, clock=house.clock
+        verifier=verifier,
+        users=house.users,
+        links=house.users,
+        keys=house.keys,
+        desk=house.desk,
+        audit=house.audit,
+        clock=house.clock,
     )
 
 
@@ -215,8 +224,52 @@ def test_an_account_is_linked_by_a_verified_address_only(
         with pytest.raises(Conflict) as refused:
             enter(federate, project, clock, email_verified=unverified)
         assert refused.value.code == "email_taken"
+    house.users._users[anna.id] = replace(anna, email_verified=True)
     assert enter(federate, project, clock).user.id == anna.id
     assert enter(federate, project, clock, email="else@example.com", email_verified=False).user.id == anna.id
+    assert house.login()
+
+
+def test_who_registered_with_a_foreign_address_keeps_no_way_in_when_its_owner_comes(
+    federate: Federate, project: Project, house: House, clock: HeldClock
+) -> None:
+    """A-36"""
+    thief = house.register()
+    keys = ApiKeys(keys=house.keys, clock=clock, scopes={"account:read"})
+    keys.create(thief.user.id, name="hidden", scopes={"account:read"}, expires_at=None)
+    owner = enter(federate, project, clock).user
+    assert (owner.id, owner.email_verified, owner.password_hash) == (thief.user.id, True, "")
+    with pytest.raises(Unauthorized):
+        house.login()
+    with pytest.raises(Unauthorized):
+        house.refresh(thief.refresh_token, Device())
+    assert keys.page(owner.id, 10).items == ()
+    assert [e.type for e in house.users.events] == ["user.account_linked"]
+    taken, signed_in = (e for e in house.audit.entries.values() if e.action in ("user.taken_over", "user.firebase"))
+    assert (taken.outcome, signed_in.outcome) == ("linked", "signed_in")
+    assert enter(federate, project, clock).user.id == owner.id
+
+
+def test_an_account_made_with_an_unproven_address_is_not_shared_with_its_owner(
+    federate: Federate, project: Project, house: House, clock: HeldClock
+) -> None:
+    """A-36"""
+    thief = enter(federate, project, clock, sub="thief", email_verified=False).user
+    owner = enter(federate, project, clock, sub="owner").user
+    assert owner.id == thief.id
+    with pytest.raises(Conflict) as refused:
+        enter(federate, project, clock, sub="thief", email_verified=False)
+    assert refused.value.code == "email_taken"
+
+
+def test_an_address_that_was_proven_by_mail_keeps_its_password(
+    federate: Federate, project: Project, house: House, clock: HeldClock
+) -> None:
+    anna = house.register().user
+    proven = Event("evt_1", anna.id, "user.password_changed", clock(), {})
+    house.users.begin_reset(anna.id, "link", clock() + timedelta(minutes=30))
+    assert house.users.reset_password(anna.id, "link", house.hasher.hash(GOOD), clock(), proven)
+    assert enter(federate, project, clock).user.id == anna.id
     assert house.login()
 
 
@@ -245,7 +298,13 @@ def test_who_is_suspended_does_not_come_in_this_way(
 def test_where_firebase_is_not_set_up_the_route_says_so(house: House, google: Google, clock: HeldClock) -> None:
     closed = FirebaseVerifier("", PublishedKeys(google, clock), clock)
     federate = Federate(
-        verifier=closed, users=house.users, links=house.users, desk=house.desk, audit=house.audit, clock=clock
+        verifier=closed,
+        users=house.users,
+        links=house.users,
+        keys=house.keys,
+        desk=house.desk,
+        audit=house.audit,
+        clock=clock,
     )
     with pytest.raises(NotFound) as refused:
         federate("a.b.c", HERE)

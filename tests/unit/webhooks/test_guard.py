@@ -161,7 +161,7 @@ def target(url: str = "https://hooks.example.com/x") -> Target:
         "https://intranet/",
         "https://example.com./",
         "https://user@127.0.0.1/",
-        "https://user:password@example.com/",
+        "https://user:password@example.com/",  # pragma: allowlist secret
         "https://@example.com/",
         "https://127.0.0.1\\@example.com/",
         "https://example.com\\.evil.test/",

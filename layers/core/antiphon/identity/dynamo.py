@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from antiphon.identity.model import ApiKey, Replay, Session, User, UserStatus, account_key, email_key, federated_key
@@ -23,6 +24,7 @@ from antiphon.platform.pages import Page
 from antiphon.platform.table import Row, Table, conditions_failed, update_if
 
 _CHANGED = "ConditionalCheckFailedException"
+_ALL = "users"
 _KEPT_EXPIRED = 30 * 86_400
 """Seconds for which an expired key stays in the list, so that its owner sees why it is refused."""
 
@@ -37,6 +39,7 @@ class UserRow(Row):
     status = UnicodeAttribute()
     preferences = JSONAttribute()
     session_epoch = NumberAttribute(default=0)
+    email_verified = BooleanAttribute(default=False)
     reset_hash = UnicodeAttribute(null=True)
     reset_expires_at = UnicodeAttribute(null=True)
 
@@ -94,7 +97,7 @@ def tombstone_of(user_id: str) -> tuple[str, str]:
 
 
 class DynamoUsers:
-    """Also what intake needs to know of users: tier and defaults."""
+    """Also what intake needs to know of users: tier and defaults. All of them but those being erased are in the index, for administrators."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -126,20 +129,7 @@ class DynamoUsers:
             row = self._users.get(f"user#{user_id}", "profile", consistent_read=True)
         except self._users.DoesNotExist:
             return None
-        return User(
-            id=user_id,
-            email=row.email,
-            password_hash=row.password_hash,
-            created_at=from_rfc3339(row.created_at),
-            display_name=row.display_name,
-            tier=row.tier,
-            role=row.role,
-            status=UserStatus(row.status),
-            preferences=row.preferences,
-            session_epoch=int(row.session_epoch or 0),
-            reset_hash=row.reset_hash,
-            reset_expires_at=_moment(row.reset_expires_at),
-        )
+        return _user(row)
 
     def by_email(self, email: str) -> User | None:
         # A stranger costs the same reads: the time of a login must not tell who is registered.
@@ -167,14 +157,59 @@ class DynamoUsers:
                 raise EmailTaken from changed
             raise
 
-    def link(self, user_id: str, issuer: str, subject: str) -> None:
-        welcome = self._users.status == UserStatus.ACTIVE.value
+    def link(self, user: User, issuer: str, subject: str, event: Event | None = None) -> None:
+        rows, unchanged = self._users, self._still(user)
+        taken_over: list[Action] = [
+            rows.password_hash.set(""),
+            rows.session_epoch.set(user.session_epoch + 1),
+            rows.email_verified.set(True),
+            *self._no_reset(),
+        ]
 
         def fill(transaction: TransactWrite) -> None:
-            transaction.condition_check(self._users, f"user#{user_id}", "profile", condition=welcome)
-            self._save_link(transaction, user_id, issuer, subject)
+            if event is None:
+                transaction.condition_check(rows, f"user#{user.id}", "profile", condition=unchanged)
+            else:
+                transaction.update(self._at(user.id), taken_over, condition=unchanged)
+                transaction.save(event_row(self._events, event))
+            self._save_link(transaction, user.id, issuer, subject)
 
-        _write(self._table, fill, lambda: self._linked(user_id, issuer, subject))
+        _write(self._table, fill, lambda: self._linked(user.id, issuer, subject))
+
+    def unlink(self, user_id: str) -> None:
+        links = self._links
+        for row in links.query(f"user#{user_id}", links.sk.startswith("federated#"), consistent_read=True):
+
+            def fill(transaction: TransactWrite, row: FederatedRow = row) -> None:
+                transaction.delete(links(row.sk, "user"))
+                transaction.delete(links(row.pk, row.sk))
+
+            self._table.write(fill)
+
+    def page(self, limit: int, position: str | None = None) -> Page[User]:
+        last = None
+        if position:
+            key = {"pk": f"user#{position}", "sk": "profile", "gsi1pk": _ALL, "gsi1sk": position}
+            last = {name: {"S": value} for name, value in key.items()}
+        found = self._users.due.query(_ALL, scan_index_forward=False, limit=limit + 1, last_evaluated_key=last)
+        users = [_user(cast(UserRow, row)) for row in found]
+        return Page(tuple(users[:limit]), users[limit - 1].id if len(users) > limit else None)
+
+    def administer(self, before: User, after: User, entry: Entry) -> None:
+        rows = self._users
+        actions: list[Action] = [
+            rows.tier.set(after.tier),
+            rows.role.set(after.role),
+            rows.status.set(after.status.value),
+            rows.session_epoch.set(after.session_epoch),
+        ]
+        same = self._still(before) & (rows.tier == before.tier) & (rows.role == before.role)
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.update(self._at(before.id), actions, condition=same)
+            transaction.save(audit_row(self._audit, entry))
+
+        _write(self._table, fill, lambda: self.get(before.id) == after)
 
     def _save_link(self, transaction: TransactWrite, user_id: str, issuer: str, subject: str) -> None:
         key = federated_key(issuer, subject)
@@ -196,7 +231,11 @@ class DynamoUsers:
         unchanged = (rows.password_hash == user.password_hash) & self._still(user)
 
         def fill(transaction: TransactWrite) -> None:
-            now = [rows.password_hash.set(password_hash), rows.session_epoch.set(epoch), *self._no_reset()]
+            now: list[Action] = [
+                rows.password_hash.set(password_hash),
+                rows.session_epoch.set(epoch),
+                *self._no_reset(),
+            ]
             transaction.update(self._at(user.id), now, condition=unchanged)
             if session:
                 here = self._sessions(f"user#{user.id}", f"session#{session.id}")
@@ -221,6 +260,7 @@ class DynamoUsers:
         actions = [
             rows.password_hash.set(password_hash),
             rows.session_epoch.set((rows.session_epoch | 0) + 1),
+            rows.email_verified.set(True),  # the link came by mail
             *self._no_reset(),
         ]
 
@@ -366,6 +406,9 @@ class DynamoUsers:
             status=user.status.value,
             preferences=dict(user.preferences),
             session_epoch=user.session_epoch,
+            email_verified=user.email_verified,
+            gsi1pk=_ALL,
+            gsi1sk=user.id,
             reset_hash=user.reset_hash,
             reset_expires_at=user.reset_expires_at and rfc3339(user.reset_expires_at),
         )
@@ -462,6 +505,24 @@ def _plain(key: ApiKey) -> dict[str, Any]:
         "expires_at": key.expires_at and rfc3339(key.expires_at),
         "ttl": int(key.expires_at.timestamp() + _KEPT_EXPIRED) if key.expires_at else None,
     }
+
+
+def _user(row: UserRow) -> User:
+    return User(
+        id=row.pk.removeprefix("user#"),
+        email=row.email,
+        password_hash=row.password_hash,
+        created_at=from_rfc3339(row.created_at),
+        display_name=row.display_name,
+        tier=row.tier,
+        role=row.role,
+        status=UserStatus(row.status),
+        preferences=row.preferences,
+        session_epoch=int(row.session_epoch or 0),
+        email_verified=bool(row.email_verified),
+        reset_hash=row.reset_hash,
+        reset_expires_at=_moment(row.reset_expires_at),
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -48,3 +48,13 @@ def session_reused(origin: str) -> Letter:
         "Sign in again where you need it. If you do not know why this happened, choose a new password:\n\n"
         f"{origin}/forgot-password",
     )
+
+
+def account_linked(origin: str) -> Letter:
+    return Letter(
+        "Your Antiphon account was linked to Firebase",
+        "Somebody signed in with Firebase, which vouches for this address. There was an account with it whose address had never been "
+        "confirmed, so its password, its signed-in devices and its API keys have ended.\n\n"
+        "If the account is yours, look through its webhooks, and ask for a new password if you want one:\n\n"
+        f"{origin}/forgot-password",
+    )

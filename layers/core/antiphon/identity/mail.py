@@ -17,6 +17,7 @@ class Kind(StrEnum):
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"
     SESSION_REUSED = "session_reused"
+    ACCOUNT_LINKED = "account_linked"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class MailLog(Protocol):
     def may_send(self, address: str, message_id: str) -> bool:
         """Reserves one of the address's mails of this hour for this message; the same message again has its place already."""
 
-    def was_sent(self, address: str, message_id: str) -> bool: ...
+    def was_sent(self, address: str, message_id: str) -> bool:
+        """As far back as the queue may repeat itself."""
 
     def sent(self, address: str, message_id: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Which mails went to an address in this hour, in the table. Addresses are kept as hashes, for two hours."""
+"""Which mails went to an address, in the table. Addresses are kept as hashes, for as long as the queue may repeat itself."""
 
 from __future__ import annotations
 
@@ -11,40 +11,45 @@ from antiphon.platform.clock import Clock
 from antiphon.platform.table import Row, Table, update_if
 
 _HOUR = 3600
+KEEP_SENT = 15 * 86_400
+"""Seconds. SQS keeps a message for 14 days at most, its time among the dead letters included."""
 
 
-class MailRow(Row):
-    """``reserved``, ``done``: ids of messages."""
+class MailHourRow(Row):
+    """``reserved``: ids of the messages that may send a link in this hour."""
 
     reserved = UnicodeSetAttribute(null=True)
-    done = UnicodeSetAttribute(null=True)
+
+
+class MailSentRow(Row):
+    pass
 
 
 class DynamoMailLog:
     def __init__(self, table: Table, clock: Clock) -> None:
-        self._rows = table.bind(MailRow)
+        self._hours = table.bind(MailHourRow)
+        self._sent = table.bind(MailSentRow)
         self._clock = clock
 
     def may_send(self, address: str, message_id: str) -> bool:
-        ids = self._rows.reserved
+        now = int(self._clock().timestamp())
+        hour = now // _HOUR
+        ids = self._hours.reserved
         room = ids.does_not_exist() | ids.contains(message_id) | (size("reserved") < PER_HOUR)
-        actions = [ids.add({message_id}), self._rows.row.set("mails"), self._rows.ttl.set(self._end())]
-        return update_if(self._row(address), actions, room)
+        actions = [ids.add({message_id}), self._hours.row.set("mails"), self._hours.ttl.set((hour + 2) * _HOUR)]
+        return update_if(self._hours(_of(address), f"hour#{hour}"), actions, room)
 
     def was_sent(self, address: str, message_id: str) -> bool:
-        row = self._row(address)
         try:
-            row.refresh(consistent_read=True)
-        except self._rows.DoesNotExist:
+            self._sent.get(_of(address), f"sent#{message_id}", consistent_read=True)
+        except self._sent.DoesNotExist:
             return False
-        return message_id in (row.done or ())
+        return True
 
     def sent(self, address: str, message_id: str) -> None:
-        rows = self._rows
-        self._row(address).update([rows.done.add({message_id}), rows.row.set("mails"), rows.ttl.set(self._end())])
+        ttl = int(self._clock().timestamp()) + KEEP_SENT
+        self._sent(_of(address), f"sent#{message_id}", row="mail-sent", ttl=ttl).save()
 
-    def _row(self, address: str) -> MailRow:
-        return self._rows(f"mails#{email_key(address)}", str(int(self._clock().timestamp()) // _HOUR))
 
-    def _end(self) -> int:
-        return (int(self._clock().timestamp()) // _HOUR + 2) * _HOUR
+def _of(address: str) -> str:
+    return f"mails#{email_key(address)}"

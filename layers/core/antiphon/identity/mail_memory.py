@@ -30,7 +30,7 @@ class MemoryMailLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._reserved: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        self._done: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+        self._done: set[tuple[str, str]] = set()
 
     def may_send(self, address: str, message_id: str) -> bool:
         here = self._reserved[self._hour(address)]
@@ -40,10 +40,10 @@ class MemoryMailLog:
         return True
 
     def was_sent(self, address: str, message_id: str) -> bool:
-        return message_id in self._done[self._hour(address)]
+        return (address, message_id) in self._done
 
     def sent(self, address: str, message_id: str) -> None:
-        self._done[self._hour(address)].add(message_id)
+        self._done.add((address, message_id))
 
     def _hour(self, address: str) -> tuple[str, int]:
         return address, int(self._clock().timestamp()) // 3600

@@ -49,12 +49,44 @@ class MemoryUsers:
         self.create(user)
         self._links[key] = user.id
 
-    def link(self, user_id: str, issuer: str, subject: str) -> None:
-        user = self._users.get(user_id)
-        if user is None or not user.active:
-            raise Changed
-        if self._links.setdefault(federated_key(issuer, subject), user_id) != user_id:
-            raise Changed
+    def link(self, user: User, issuer: str, subject: str, event: Event | None = None) -> None:
+        with self._lock:
+            key = federated_key(issuer, subject)
+            if key in self._links:
+                if self._links[key] != user.id:
+                    raise Changed
+                return
+            now = self._still(user)
+            self._links[key] = user.id
+            if event:
+                self._users[user.id] = replace(
+                    now,
+                    password_hash="",
+                    session_epoch=now.session_epoch + 1,
+                    email_verified=True,
+                    reset_hash=None,
+                    reset_expires_at=None,
+                )
+                self.events.append(event)
+
+    def unlink(self, user_id: str) -> None:
+        with self._lock:
+            self._links = {key: user for key, user in self._links.items() if user != user_id}
+
+    def page(self, limit: int, position: str | None = None) -> Page[User]:
+        return _page([u for u in self._users.values() if u.status is not UserStatus.ERASING], limit, position)
+
+    def administer(self, before: User, after: User, entry: Entry) -> None:
+        with self._lock:
+            if self._users.get(before.id) == after:
+                return
+            now = self._still(before)
+            if (now.tier, now.role) != (before.tier, before.role):
+                raise Changed
+            self._users[before.id] = replace(
+                now, tier=after.tier, role=after.role, status=after.status, session_epoch=after.session_epoch
+            )
+            self.entries.append(entry)
 
     def replace_password_hash(self, user: User, password_hash: str) -> None:
         with self._lock:
@@ -95,6 +127,7 @@ class MemoryUsers:
                 user,
                 password_hash=password_hash,
                 session_epoch=user.session_epoch + 1,
+                email_verified=True,
                 reset_hash=None,
                 reset_expires_at=None,
             )

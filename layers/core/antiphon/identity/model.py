@@ -38,8 +38,8 @@ def account_key(user_id: str) -> str:
 @dataclass(frozen=True)
 class User:
     """``password_hash``: Argon2id in PHC form, empty where another service vouches for the user; ``preferences``: theme, language, notifications,
-    defaults for transcription and speech; ``session_epoch``: sessions made under another number have ended; ``reset_hash``: SHA-256 of the token in the
-    link for a new password, hex."""
+    defaults for transcription and speech; ``email_verified``: a mail to the address was answered, or another service vouched for it; ``session_epoch``: sessions made
+    under another number have ended; ``reset_hash``: SHA-256 of the token in the link for a new password, hex."""
 
     id: str
     email: str
@@ -51,6 +51,7 @@ class User:
     status: UserStatus = UserStatus.ACTIVE
     preferences: Mapping[str, Any] = field(default_factory=dict)
     session_epoch: int = 0
+    email_verified: bool = False
     reset_hash: str | None = None
     reset_expires_at: datetime | None = None
 

@@ -49,6 +49,20 @@ class UserStore(Protocol):
         """user: as it was read. Raises Changed."""
 
 
+class ManagedUsers(Protocol):
+    """As administrators see them."""
+
+    def get(self, user_id: str) -> User | None: ...
+
+    def by_email(self, email: str) -> User | None: ...
+
+    def page(self, limit: int, position: str | None = None) -> Page[User]:
+        """All but those who are being erased, newest first; as the index has them, which follows within a second or so."""
+
+    def administer(self, before: User, after: User, entry: Entry) -> None:
+        """Tier, role, status and session epoch, with the entry, in one transaction. before: as it was read. Raises Changed."""
+
+
 class SessionStore(Protocol):
     def start_session(self, session: Session) -> None:
         """Raises Changed where the user may not come in any more, or all sessions were ended since."""
@@ -99,8 +113,13 @@ class FederatedStore(Protocol):
     def create_linked(self, user: User, issuer: str, subject: str) -> None:
         """User, address and link in one transaction. Raises EmailTaken, Changed (the link is there)."""
 
-    def link(self, user_id: str, issuer: str, subject: str) -> None:
-        """Does nothing where it is linked to this user. Raises Changed where it is another's, or the user may not come in."""
+    def link(self, user: User, issuer: str, subject: str, event: Event | None = None) -> None:
+        """Does nothing where it is linked to this user. event: where the address was not proven before: password and sessions end with the link, the
+        address counts as proven from here on, and the event is written, in one transaction. Raises Changed where it is another's, or the user may not come
+        in or is not as it was read."""
+
+    def unlink(self, user_id: str) -> None:
+        """No account of another service leads to this user any more. Safe to repeat."""
 
 
 class TokenSigner(Protocol):
@@ -166,6 +185,7 @@ __all__ = [
     "EmailTaken",
     "FederatedStore",
     "KeyStore",
+    "ManagedUsers",
     "SecondLooks",
     "SessionStore",
     "Standing",

@@ -90,7 +90,11 @@ class Refresh:
             address=device.address or session.address,
             replay=replay or None,
         )
-        return SignedIn(user, **answer) if self._sessions.rotate(session, after) else None
+        return (
+            SignedIn(user, answer["access_token"], answer["refresh_token"])
+            if self._sessions.rotate(session, after)
+            else None
+        )
 
     def _again(
         self, session: Session, user: User, token: RefreshToken, device: Device, key: str | None, now: datetime
@@ -103,7 +107,8 @@ class Refresh:
             and (kept.token_hash, kept.key_hash) == (token.hash, refresh_tokens.key_hash(key))
         )
         if lost_answer and kept:
-            return SignedIn(user, **refresh_tokens.opened(kept.sealed, token))
+            answer = refresh_tokens.opened(kept.sealed, token)
+            return SignedIn(user, answer["access_token"], answer["refresh_token"])
         self._sessions.end_session(
             session,
             notice(

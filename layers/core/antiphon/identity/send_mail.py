@@ -52,6 +52,8 @@ class SendMail:
                 return letters.password_changed(self._origin)
             case Kind.SESSION_REUSED:
                 return letters.session_reused(self._origin)
+            case Kind.ACCOUNT_LINKED:
+                return letters.account_linked(self._origin)
             case Kind.PASSWORD_RESET:
                 token = reset.new_token(user.id)
                 # Kept before it is sent. If the mail is lost, the next try makes another one, and this one ends.

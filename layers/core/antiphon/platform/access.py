@@ -15,7 +15,7 @@ from antiphon.platform.request import Caller
 
 
 class Who(Enum):
-    """``CALLER``: a signed-in person, or a key with the route's scope; ``PERSON``: never a key."""
+    """``CALLER``: a signed-in person, or a key with the route's scope; ``PERSON``, ``ADMIN``: never a key."""
 
     PUBLIC = "public"
     CALLER = "caller"
@@ -42,6 +42,10 @@ def _keyed(scope: str, action: str | None = None, *, creates: bool = False) -> A
 
 def _person(action: str | None = None, *, creates: bool = False) -> Access:
     return Access(Who.PERSON, None, action, creates)
+
+
+def _admin(action: str | None = None) -> Access:
+    return Access(Who.ADMIN, None, action)
 
 
 _JOBS = {
@@ -95,6 +99,12 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/webhooks/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
         "GET /v1/webhooks/{id}/deliveries": _keyed("webhooks:read"),
         "POST /v1/deliveries/{id}/redeliver": _keyed("webhooks:write", "delivery.redeliver", creates=True),
+        "GET /v1/admin/users": _admin(),
+        "GET /v1/admin/users/{id}": _admin(),
+        "PATCH /v1/admin/users/{id}": _admin("admin.user.update"),
+        "DELETE /v1/admin/users/{id}/sessions": _admin("admin.user.sign_out"),
+        "GET /v1/admin/audit": _admin("admin.audit.read"),
+        "GET /v1/admin/tiers": _admin(),
         "GET /v1/openapi.json": _OPEN,
         "GET /v1/docs": _OPEN,
         "GET /v1/docs/errors": _OPEN,
@@ -132,7 +142,7 @@ def _fits(template: list[str], parts: list[str]) -> bool:
 
 def check(access: Access, caller: Caller) -> None:
     """Raises Forbidden: ``person_required``, ``insufficient_scope``, ``admin_required``."""
-    if access.who is Who.PERSON and caller.key_id:
+    if access.who in (Who.PERSON, Who.ADMIN) and caller.key_id:
         raise Forbidden("An API key cannot do this; sign in.", code="person_required")
     if caller.key_id and access.scope not in caller.scopes:
         raise Forbidden(f"This API key needs the scope {access.scope}.", code="insufficient_scope")

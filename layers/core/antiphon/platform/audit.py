@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
+from antiphon.platform.clock import rfc3339
 from antiphon.platform.ids import derived_id
 from antiphon.platform.pages import Page
 
@@ -39,3 +40,18 @@ class AuditLog(Protocol):
 
     def of(self, user_id: str, limit: int, position: str | None = None) -> Page[Entry]:
         """Newest first."""
+
+
+def audit_view(entry: Entry) -> dict[str, Any]:
+    """As the routes give it."""
+    return {
+        "id": entry.id,
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "target": entry.target,
+        "outcome": entry.outcome,
+        "address": entry.address,
+        "duration_ms": entry.ms,
+        "request_id": entry.request_id,
+    }

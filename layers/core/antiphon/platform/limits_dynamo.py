@@ -8,6 +8,7 @@ from functools import reduce
 from operator import and_
 
 from pynamodb.attributes import NumberAttribute
+from pynamodb.expressions.update import Action
 
 from antiphon.platform.limits import CREATIONS, KEYS, TOTAL, WINDOW, window_of
 from antiphon.platform.table import Row, Table, update_if
@@ -31,7 +32,7 @@ class DynamoLimiter:
         row = self._rows(f"limit#{subject}#{window}", "limit")
         asked = [(self._counters[name], limit) for name, limit in limits.items()]
         below = reduce(and_, ((c.does_not_exist() | (c < limit)) for c, limit in asked))
-        actions = [c.add(1) for c, _ in asked]
+        actions: list[Action] = [c.add(1) for c, _ in asked]
         actions += [LimitRow.row.set("limit"), LimitRow.ttl.set((window + 1) * WINDOW + _KEPT)]
         if not update_if(row, actions, below):
             return None

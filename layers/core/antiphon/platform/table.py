@@ -2,7 +2,8 @@
 
 | row          | pk                 | sk                        | gsi1pk           | gsi1sk          | ttl      | found by                                    |
 |--------------|--------------------|---------------------------|------------------|-----------------|----------|---------------------------------------------|
-| user         | user#<usr>         | profile                   | due#erasure#<n>  | due time        |          | authorizer, login, intake; janitor, while it is being erased |
+| user         | user#<usr>         | profile                   | users            | <usr>           |          | authorizer, login, intake; administrators, newest first |
+|              |                    |                           | due#erasure#<n>  | due time        |          | janitor, while it is being erased           |
 | email        | email#<sha256>     | user                      |                  |                 |          | register, login (one user per address)      |
 | session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
@@ -22,7 +23,8 @@
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
 | limit        | limit#<who>#<min>  | limit                     |                  |                 | minutes  | requests of a user or network in a minute   |
 | attempts     | attempts#<who>     | attempts                  |                  |                 | 2 h      | wrong passwords of an account or network    |
-| mails        | mails#<sha256>     | <hour>                    |                  |                 | 2 h      | mails to an address in an hour              |
+| mails        | mails#<sha256>     | hour#<hour>               |                  |                 | 2 h      | links to an address in an hour              |
+| mail-sent    | mails#<sha256>     | sent#<message>            |                  |                 | 15 d     | repeat of a message that was mailed         |
 | idempotency  | idem#<user>        | <sha256>                  |                  |                 | 24 h     | repeat of a POST; user: <usr> or the address's hash |
 | audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
 | erased       | erased#<sha256>    | erased                    |                  |                 | 24 h     | intake, repeat of a DELETE; of the user's id |
@@ -32,7 +34,7 @@ row has the user or the address in its key, or is led to by one that has.
 
 Deliveries to a job's own callback_url lie under webhook#callback#<usr>.
 
-gsi1 is sparse: only rows that wait for a moment are in it. TTL deletes late, so readers compare the time themselves.
+gsi1 is sparse: only users, and rows that wait for a moment, are in it. TTL deletes late, so readers compare the time themselves.
 """
 
 from __future__ import annotations
