@@ -240,6 +240,70 @@ SCHEMAS: dict[str, Schema] = {
     "Voice": closed(
         {"id": TEXT, "name": TEXT, "language": TEXT, "gender": maybe(TEXT), "engine": TEXT, "quality": maybe(TEXT)}
     ),
+    "ChatSettings": closed(
+        {},
+        temperature={"type": "number"},
+        top_p={"type": "number"},
+        max_output_tokens=COUNT,
+        system_prompt=TEXT,
+    ),
+    "Conversation": closed(
+        {
+            "id": an_id("conv"),
+            "title": TEXT,
+            "model": maybe({"type": "string", "description": "null: the first of the list of models."}),
+            "archived": FLAG,
+            "settings": ref("ChatSettings"),
+            "metadata": ANYTHING,
+            "message_count": COUNT,
+            "created_at": TIME,
+            "updated_at": TIME,
+        }
+    ),
+    "Citation": closed(
+        {
+            "kind": one_of("transcript", "message", "document"),
+            "id": TEXT,
+            "quote": TEXT,
+            "start": maybe(SECONDS),
+            "speaker": maybe(TEXT),
+            "page": maybe(COUNT),
+        }
+    ),
+    "Message": closed(
+        {
+            "id": an_id("msg"),
+            "conversation_id": an_id("conv"),
+            "role": one_of("user", "assistant"),
+            "type": one_of("text", "audio", "image", "file"),
+            "content": TEXT,
+            "parts": many(ANYTHING),
+            "status": one_of("complete", "streaming", "incomplete"),
+            "finish_reason": maybe(TEXT),
+            "model": maybe(TEXT),
+            "tokens": maybe(closed({"input": maybe(COUNT), "output": maybe(COUNT)})),
+            "latency_ms": maybe(COUNT),
+            "citations": many(ref("Citation")),
+            "created_at": TIME,
+        }
+    ),
+    "Exchange": closed({"message": ref("Message"), "reply": ref("Message")}),
+    "Model": closed(
+        {
+            "id": TEXT,
+            "object": {"const": "model"},
+            "created": COUNT,
+            "owned_by": TEXT,
+            "provider": one_of("google", "openai", "offline"),
+            "capabilities": many(TEXT),
+            "context_tokens": COUNT,
+            "configured": FLAG,
+        }
+    ),
+    "Models": closed({"object": {"const": "list"}, "data": many(ref("Model"))}),
+    "Preset": closed(
+        {"id": an_id("pre"), "name": TEXT, "model": maybe(TEXT), "settings": ref("ChatSettings"), "created_at": TIME}
+    ),
     "ManagedUser": closed(
         {
             "id": an_id("usr"),
@@ -324,6 +388,11 @@ for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speec
         f"POST /v1/{_route}/{{id}}/retry": {200: ref(_name)},
     }
 
+_EVENTS: Schema = {
+    "type": "string",
+    "description": "Server-sent events: message {message, reply}, delta {text}, then done {reply} or error (a problem, and reply as far as it came).",
+}
+
 ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/auth/register": {201: ref("SignedIn")},
     "POST /v1/auth/login": {200: ref("SignedIn")},
@@ -353,6 +422,21 @@ ANSWERS: dict[str, dict[int, Any]] = {
     },
     "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
     "GET /v1/voices": {200: page(ref("Voice"))},
+    "GET /v1/models": {200: ref("Models")},
+    "GET /v1/conversations": {200: page(ref("Conversation"))},
+    "POST /v1/conversations": {201: ref("Conversation")},
+    "GET /v1/conversations/{id}": {200: ref("Conversation")},
+    "PATCH /v1/conversations/{id}": {200: ref("Conversation")},
+    "DELETE /v1/conversations/{id}": {200: ref("Deleted")},
+    "GET /v1/conversations/{id}/messages": {200: page(ref("Message"))},
+    "POST /v1/conversations/{id}/messages": {
+        200: {"text/event-stream": _EVENTS},
+        201: {"application/json": ref("Exchange")},
+    },
+    "POST /v1/conversations/{id}/messages/stream": {200: {"text/event-stream": _EVENTS}},
+    "GET /v1/presets": {200: page(ref("Preset"))},
+    "POST /v1/presets": {201: ref("Preset")},
+    "DELETE /v1/presets/{id}": {204: None},
     "GET /v1/admin/users": {200: page(ref("ManagedUser"))},
     "GET /v1/admin/users/{id}": {200: ref("ManagedUser")},
     "PATCH /v1/admin/users/{id}": {200: ref("ManagedUser")},

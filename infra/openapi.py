@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from antiphon.engines import chat
 from antiphon.platform import errors, limits
 from antiphon.platform.access import ROUTES, Access, Who
 from antiphon.speech import metering
@@ -23,7 +24,7 @@ from infra.answers import ANSWERS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
-FASTAPI = ("admin", "speech", "webhooks")
+FASTAPI = ("admin", "chat", "messages", "speech", "webhooks")
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:6px}
@@ -66,6 +67,9 @@ _TAGS = {
     "openapi.json": "documentation",
     "docs": "documentation",
     "admin": "administration",
+    "conversations": "chat",
+    "models": "chat",
+    "presets": "chat",
     "deliveries": "webhooks",
     "voices": "speech",
 }
@@ -203,7 +207,7 @@ def document() -> dict[str, Any]:
 
 def codes() -> dict[str, tuple[int | None, str]]:
     """Every stable code that the code gives, with its status (None for those of jobs) and its title."""
-    homes = (errors, guard, limits, metering)
+    homes = (errors, guard, limits, metering, chat)
     known = {n: c for home in homes for n, c in vars(home).items() if inspect.isclass(c)}
     classes = {n: c for n, c in known.items() if issubclass(c, errors.AntiphonError)}
     jobs = {n for n, c in classes.items() if issubclass(c, errors.JobError)}
@@ -217,7 +221,9 @@ def codes() -> dict[str, tuple[int | None, str]]:
             for keyword in node.keywords:
                 if keyword.arg == "code" and isinstance(keyword.value, ast.Constant) and name in classes:
                     c = classes[name]
-                    found[str(keyword.value.value)] = (None if name in jobs else c.status, c.title)
+                    code = str(keyword.value.value)
+                    status = getattr(c, "BY_CODE", {}).get(code, c.status)
+                    found[code] = (None if name in jobs else status, c.title)
             if name == "Failure" and node.args and isinstance(node.args[0], ast.Constant):
                 found.setdefault(str(node.args[0].value), (None, "The job failed"))
     return dict(sorted(found.items()))

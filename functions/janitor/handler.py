@@ -29,6 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         dead[outcome or "left"] += 1
     uploads = expire_uploads(work.media, system_clock)
     deliveries = work.deliveries()
+    replies = work.replies()
     try:
         erased = work.erase.resume(system_clock() + ERASE_FOR)
     finally:
@@ -39,6 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         dead_letters=dict(dead),
         uploads=uploads,
         deliveries=deliveries,
+        replies=replies,
         erased=len([receipt for receipt in erased if receipt.complete]),
         erasing=len([receipt for receipt in erased if not receipt.complete]),
         late={"rows": late.rows, "objects": late.objects, "versions": late.versions},

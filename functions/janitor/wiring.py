@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from antiphon.conversations.answer import Settle
+from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.identity.erase import Erase
 from antiphon.identity.erase_dynamo import DynamoAccountRows
 from antiphon.identity.erase_s3 import S3AccountObjects
@@ -43,6 +45,7 @@ class Wiring:
         )
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
         self.media = DynamoMediaStore(table)
+        self.replies = Settle(DynamoConversations(table), system_clock)
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
         )

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import httpx
 import uvicorn
+from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -22,7 +23,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from antiphon.platform.gate import SECURITY_HEADERS
 from antiphon.platform.ids import new_id
+from infra.local.streaming import Authorizer, Refused, Streaming, route_of
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """What the API takes in the cloud."""
@@ -70,12 +73,19 @@ def forwarded(headers: Iterable[tuple[str, str]], client: str) -> list[tuple[str
 class Api:
     """Passes `/v1` on to the API at the address `api`."""
 
-    def __init__(self, api: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        api: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        stream: str | None = None,
+        authorizer: Authorizer | None = None,
+    ) -> None:
         self._api = api
         # No limit of its own below the API's 29 s; connections are kept for the next request.
         self.client = httpx.AsyncClient(timeout=httpx.Timeout(35, connect=2), trust_env=False, transport=transport)
         # Only what the client sent goes on.
         self.client.headers.clear()
+        self._streaming = Streaming(self.client, stream, authorizer) if stream and authorizer else None
 
     async def forward(self, request: Request) -> Response:
         try:
@@ -89,6 +99,9 @@ class Api:
         if {".", ".."} & set(unquote(path).split("/")):
             # They would climb out of the API to the emulator's own addresses.
             return problem(404, "not_found", "There is nothing here", "There is no such route.")
+        template = route_of(request.method, request.scope["path"]) if self._streaming else None
+        if self._streaming and template:
+            return await self._stream(self._streaming, request, template, body)
         query = request.scope["query_string"].decode("latin-1")
         client = request.client.host if request.client else "127.0.0.1"
         outgoing = self.client.build_request(
@@ -103,13 +116,29 @@ class Api:
             # As it came: a compressed body stays compressed.
             content = b"".join([piece async for piece in answer.aiter_raw()])
         except httpx.TransportError:
-            detail = "The service is starting or does not answer; repeat the request in a moment."
-            return problem(503, "unavailable", "A part of the service does not answer", detail, {"Retry-After": "2"})
+            return _starting()
         response = Response(content, answer.status_code)
         kept = [(key.lower(), value) for key, value in answer.headers.raw if key.lower().decode() not in _NOT_RETURNED]
         length = answer.headers.get("content-length", "0") if request.method == "HEAD" else str(len(content))
         response.raw_headers = [*kept, (b"content-length", length.encode())]
         return response
+
+    @staticmethod
+    async def _stream(streaming: Streaming, request: Request, template: str, body: bytes) -> Response:
+        client = request.client.host if request.client else "127.0.0.1"
+        headers = forwarded(request.headers.items(), client)
+        try:
+            return await streaming.forward(request, template, headers, body, _NOT_RETURNED)
+        except Refused:
+            detail = "The Authorization header is missing or no longer good."
+            return problem(401, "unauthorized", "Sign in or send an API key", detail, dict(SECURITY_HEADERS))
+        except (OSError, BotoCoreError, ClientError, httpx.TransportError):
+            return _starting()
+
+
+def _starting() -> Response:
+    detail = "The service is starting or does not answer; repeat the request in a moment."
+    return problem(503, "unavailable", "A part of the service does not answer", detail, {"Retry-After": "2"})
 
 
 async def read(request: Request) -> bytes | None:
@@ -142,12 +171,19 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def application(api: str, web: Path | None, transport: httpx.AsyncBaseTransport | None = None) -> ASGIApp:
+def application(
+    api: str,
+    web: Path | None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    stream: str | None = None,
+    authorizer: Authorizer | None = None,
+) -> ASGIApp:
     """The edge in front of the API at `api`, with the web app of the folder `web` where it is there.
 
-    transport: how the API is reached; None for the network.
+    transport: how the API is reached; None for the network. stream: address of the server whose answers are passed on while they come, for requests that
+    `authorizer` lets in.
     """
-    gateway = Api(api, transport)
+    gateway = Api(api, transport, stream, authorizer)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -184,9 +220,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--api", required=True)
     parser.add_argument("--web", type=Path)
+    parser.add_argument("--stream", help="address of the streaming server")
+    parser.add_argument("--authorizer", help="name of the function that lets requests to it in")
     options = parser.parse_args()
+    authorizer = Authorizer(options.authorizer) if options.stream else None
     uvicorn.run(
-        application(options.api, options.web),
+        application(options.api, options.web, stream=options.stream, authorizer=authorizer),
         host="127.0.0.1",
         port=options.port,
         access_log=False,

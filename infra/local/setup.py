@@ -65,6 +65,7 @@ LOCK_SOURCES = {
     **{LOCKS / f"{name}.in": LOCKS / f"{name}.txt" for name in ("uv", "dev", "emulator", "sam")},
     ROOT / "layers/runtime/requirements.in": ROOT / "layers/runtime/requirements.txt",
     ROOT / "layers/web/requirements.in": ROOT / "layers/web/requirements.txt",
+    ROOT / "layers/assistant/requirements.in": ROOT / "layers/assistant/requirements.txt",
 }
 
 

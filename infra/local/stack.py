@@ -59,6 +59,8 @@ WORKERS = (
     Worker("transcriber", ROOT / "functions/transcriber/worker.py", "TranscriberRoleArn"),
     Worker("synthesizer", ROOT / "functions/synthesizer/worker.py", "SynthesizerRoleArn"),
 )
+STREAM = Worker("stream", ROOT / "functions/messages/stream.py", "MessagesRoleArn")
+"""Answers that come piece by piece: the emulator's gateway gives them whole."""
 
 
 class LocalStack:
@@ -86,6 +88,8 @@ class LocalStack:
         self._iam_log = iam_log
         self._say = say
         self._processes: dict[str, Process] = {}
+        self._stream_port = free_port()
+        self._stream_since: int | None = None
         self._spares: list[Process] = []
         self._due: dict[str, float] = {}
         self._next_look, self._low = 0.0, False
@@ -160,8 +164,12 @@ class LocalStack:
             self._processes[name].start()
             if name == "emulator":
                 self._wait_for_emulator()
+                self._renew_stream()
             elif name == "edge":
                 self._wait_until(lambda: port_taken(self.port), 15, "edge")
+            elif name == STREAM.name:
+                self._wait_until(lambda: port_taken(self._stream_port), 30, STREAM.name)
+                self._stream_since = self._processes["emulator"].pid
 
     def restart(self, name: str) -> None:
         """Stop gracefully and start again; returns when it answers (emulator, edge) or runs (workers)."""
@@ -216,12 +224,14 @@ class LocalStack:
         self.outputs = deployment.outputs
         if sender := deployment.parameters.get("MailFrom"):
             self.client("ses").verify_email_identity(EmailAddress=sender)
-        config = self.home.write_profiles(account, {worker.name: self.outputs[worker.role] for worker in self._workers})
+        processes = [*self._workers, *([STREAM] if STREAM.role in self.outputs else [])]
+        config = self.home.write_profiles(account, {each.name: self.outputs[each.role] for each in processes})
         settings = {snake(key): value for key, value in {**deployment.parameters, **self.outputs}.items()}
-        for worker in self._workers:
-            self._add(self._worker(worker, config, settings))
+        settings["PORT"] = str(self._stream_port)
+        for each in processes:
+            self._add(self._worker(each, config, settings))
         self._add(self._edge())
-        for name in [*(worker.name for worker in self._workers), "edge"]:
+        for name in [*(each.name for each in processes), "edge"]:
             self.start(name)
         self._write_environment()
         self._watcher.start()
@@ -274,8 +284,15 @@ class LocalStack:
     def _edge(self) -> Command:
         api = f"{self.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/{self.outputs['ApiStage']}"
         arguments = [sys.executable, "-m", "infra.local.edge", "--port", str(self.port), "--api", api]
+        arguments += ["--web", str(ROOT / "infra/web")]
         environment = {**machine(), "PYTHONPATH": str(ROOT / "layers/core"), "PYTHONUNBUFFERED": "1"}
-        return Command("edge", [*arguments, "--web", str(ROOT / "infra/web")], environment, ROOT, grace=6)
+        if STREAM.name in self._processes:
+            account = self.home.account()
+            environment |= self._aws()
+            environment |= {"AWS_ACCESS_KEY_ID": account.key, "AWS_SECRET_ACCESS_KEY": account.secret}
+            arguments += ["--stream", f"http://127.0.0.1:{self._stream_port}"]
+            arguments += ["--authorizer", self.outputs["AuthorizerName"]]
+        return Command("edge", arguments, environment, ROOT, grace=6)
 
     def _aws(self) -> dict[str, str]:
         return {
@@ -312,11 +329,19 @@ class LocalStack:
                 with self._lock:
                     for process in self._processes.values():
                         self._revive(process)
+                    self._renew_stream()
                 self._look_after_the_disk()
             except OSError as error:
                 # A full disk, say: nothing of it may end the watch.
                 self._say(f"Could not look after the processes: {error}; trying again.")
                 pause = 5.0
+
+    def _renew_stream(self) -> None:
+        """An emulator that was started again knows nothing of the role that the streaming server took. Workers notice that and end; this one serves on."""
+        stream, emulator = self._processes.get(STREAM.name), self._processes["emulator"]
+        known = stream is None or stream.pid is None or emulator.pid in (None, self._stream_since)
+        if not known and answers(f"{self.endpoint}/_ministack/health"):
+            self.restart(STREAM.name)
 
     def _look_after_the_disk(self) -> None:
         if time.monotonic() < self._next_look:

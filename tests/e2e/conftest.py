@@ -14,7 +14,10 @@ from infra.local.person import Person
 from infra.local.receiver import Receiver
 from infra.local.stack import LAPTOP, ROOT, LocalStack
 from tests.firebase import PROJECT, KeyServer, Project
+from tests.model_servers import Act, OpenAiServer
 
+MODEL = "gemma"
+"""Of the provider of chat models."""
 LEASE_SECONDS = 4
 """Short, so that a worker that was killed is replaced soon."""
 
@@ -33,9 +36,19 @@ def firebase() -> Iterator[KeyServer]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, iam_log: Path, firebase: KeyServer) -> Iterator[LocalStack]:
+def provider() -> Iterator[OpenAiServer]:
+    """In the place of a provider of chat models."""
+    with OpenAiServer(Act(("Good ", "mor", "ning."))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, iam_log: Path, firebase: KeyServer, provider: OpenAiServer
+) -> Iterator[LocalStack]:
     home = tmp_path_factory.mktemp("home")
     parameters = {**LAPTOP, "LeaseSeconds": str(LEASE_SECONDS)}
+    parameters |= {"OpenAiModels": MODEL, "OpenAiUrl": provider.url}
     parameters |= {"FirebaseProject": PROJECT, "FirebaseKeysUrl": firebase.url}
     with LocalStack(home, parameters=parameters, build=ROOT / ".build", iam_log=iam_log, say=print) as running:
         yield running

@@ -47,6 +47,9 @@ def busy(person: Person, receiver: Receiver, stack: LocalStack) -> Person:
     canary = f"canary-{person.id}"
     hook = person.post("/v1/webhooks", {"url": receiver.url, "events": ["*"], "description": canary}).json()
     person.post("/v1/webhooks", {"url": receiver.url, "events": ["*"]}, headers={"Idempotency-Key": canary})
+    person.post("/v1/presets", {"name": canary, "settings": {"system_prompt": canary}})
+    talk = person.post("/v1/conversations", {"title": canary, "metadata": {"note": canary}}).json()["id"]
+    person.post(f"/v1/conversations/{talk}/messages", {"content": canary})
     job = person.transcribe(spoken_wav(1), filename=f"{canary}.wav", metadata={"note": canary})
     said = person.speak(f"{canary}.", callback_url=receiver.url)
     assert [person.ended(each)["status"] for each in (job, said)] == ["succeeded"] * 2

@@ -181,12 +181,14 @@ class Account:
             "whk": self.id_of("whk", 0),
         }
         extra: list[tuple[str, str, dict[str, str]]] = [
+            (f"user#{self.id}", f"preset#pre_{self.canary}", {"name": self.canary}),
             (f"user#{self.id}", f"key#{key}", {"hash": f"{self.canary}-hash"}),
             (f"apikey#{self.canary}-hash", "key", {"user_id": self.id}),
             (f"user#{self.id}", f"federated#{self.canary}-subject", {}),
             (f"federated#{self.canary}-subject", "user", {"user_id": self.id}),
             (f"attempts#account#{email_key(self.email)}", "attempts", {}),
-            (f"mails#{email_key(self.email)}", "495000", {}),
+            (f"mails#{email_key(self.email)}", "hour#495000", {}),
+            (f"mails#{email_key(self.email)}", f"sent#{self.canary}", {}),
             (f"limit#{self.id}#{minute}", "limit", {}),
             (f"user#{self.id}", "usage#2026-11", {}),
         ]

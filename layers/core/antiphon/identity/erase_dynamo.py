@@ -216,6 +216,8 @@ def _led_to_by(row: LeadingRow) -> Iterator[str]:
     kind, _, rest = row.sk.partition("#")
     if kind == "job":
         yield f"job#{rest.rpartition('#')[2]}"
+    elif kind == "conv":
+        yield f"conv#{rest}"
     elif kind in ("webhook", "webhook-gone"):
         yield f"webhook#{rest}"
     elif kind == "federated":

@@ -2,8 +2,7 @@
 
 | row          | pk                 | sk                        | gsi1pk           | gsi1sk          | ttl      | found by                                    |
 |--------------|--------------------|---------------------------|------------------|-----------------|----------|---------------------------------------------|
-| user         | user#<usr>         | profile                   | users            | <usr>           |          | authorizer, login, intake; administrators, newest first |
-|              |                    |                           | due#erasure#<n>  | due time        |          | janitor, while it is being erased           |
+| user         | user#<usr>         | profile                   | users; while it is erased due#erasure#<n> | <usr>; due time | | authorizer, login, intake; administrators, newest first; janitor |
 | email        | email#<sha256>     | user                      |                  |                 |          | register, login (one user per address)      |
 | session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
@@ -16,6 +15,9 @@
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
 | marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |
+| conversation | user#<usr>         | conv#<conv>               |                  |                 |          | get by id, list newest first                |
+| message      | conv#<conv>        | msg#<msg>                 | due#reply#<n>    | due time        |          | history newest first; janitor, while a reply is written |
+| preset       | user#<usr>         | preset#<pre>              |                  |                 |          | list newest first                           |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
 | webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
 | webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |

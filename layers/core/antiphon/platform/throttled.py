@@ -6,6 +6,7 @@ from antiphon.platform.errors import Unavailable
 
 CODES = frozenset(
     {
+        "ExpiredTokenException",  # the role's credentials are being renewed
         "InternalServerError",
         "LimitExceededException",
         "OverLimit",
@@ -21,6 +22,7 @@ CODES = frozenset(
         "ThrottlingException",
         "TransactionInProgressException",
         "TooManyRequestsException",
+        "UnrecognizedClientException",
     }
 )
 RETRY_AFTER = 2

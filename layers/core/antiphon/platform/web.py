@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -16,9 +16,10 @@ from starlette.routing import Match
 
 from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass
-from antiphon.platform.idempotency import Answer, Idempotency
+from antiphon.platform.idempotency import Answer, Idempotency, Record
 from antiphon.platform.problem import CONTENT_TYPE, headers, internal, problem
 from antiphon.platform.request import Caller, caller_of, request_id_of
+from antiphon.platform.sse import MEDIA_TYPE
 from antiphon.platform.strict_json import parse, require_json
 from antiphon.platform.throttled import unavailable
 
@@ -38,6 +39,12 @@ def caller(request: Request) -> Caller:
 def seed_of(request: Request) -> str | None:
     """What a new id of this request is made from, so that a repeat makes the same one; None without an Idempotency-Key."""
     return request.scope.get("antiphon.seed")
+
+
+def wants_stream(request: Request) -> bool:
+    """Whether the answer is to come as server-sent events."""
+    accepted = request.headers.get("accept", "")
+    return MEDIA_TYPE in accepted or request.url.path.endswith("/stream")
 
 
 def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate, version: str) -> FastAPI:
@@ -118,7 +125,9 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate
 
 
 async def _ended(response: Response) -> tuple[Response, Ended]:
-    """The same answer, and what it says: answers to changes are small."""
+    """The same answer, and what it says: answers to changes are small. Of a stream it is known that it began."""
+    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        return response, Ended(str(response.status_code), "")
     if isinstance(response, StreamingResponse) or not hasattr(response, "body"):
         content = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
         response = Response(content, response.status_code, dict(response.headers))
@@ -164,6 +173,8 @@ async def _once(
             user=caller(request).user_id, method="POST", path=request.url.path, key=key, body=body
         )
     )
+    if wants_stream(request):
+        return await _stream_once(request, call_next, idempotency, record)
     if record.answer:
         replayed = Response(record.answer.body, record.answer.status, dict(record.answer.headers))
         replayed.headers["Idempotent-Replayed"] = "true"
@@ -181,3 +192,32 @@ async def _once(
     else:
         await run_in_threadpool(idempotency.finish, record, Answer(response.status_code, kept, content.decode()))
     return Response(content, response.status_code, dict(kept))
+
+
+async def _stream_once(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]], idempotency: Idempotency, record: Record
+) -> Response:
+    """The route finds by its seed what an earlier request has stored, and streams that again; what is kept here is only that it is over."""
+    request.scope["antiphon.seed"] = record.seed
+    try:
+        response = await call_next(request)
+    except BaseException:
+        await run_in_threadpool(idempotency.release, record)
+        raise
+    if record.answer:
+        return response
+    if not response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        await run_in_threadpool(idempotency.release, record)
+        return response
+    pieces = response.body_iterator  # type: ignore[attr-defined]
+
+    async def until_the_end() -> AsyncIterator[bytes]:
+        try:
+            async for piece in pieces:
+                yield piece
+        finally:
+            # However it ended, the reply that there is will be the answer to a repeat.
+            idempotency.finish(record, Answer(200, (), ""))
+
+    response.body_iterator = until_the_end()  # type: ignore[attr-defined]
+    return response

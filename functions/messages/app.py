@@ -1,0 +1,18 @@
+"""The FastAPI app of this function: whole answers behind Mangum (handler.py), and piece by piece under uvicorn (stream.py)."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from message_routes import message_routes, model_routes
+from wiring import Wiring
+
+from antiphon.platform.web import make_app
+
+
+def build(wiring: Wiring) -> FastAPI:
+    app = make_app(
+        "Antiphon messages", logger=wiring.logger, idempotency=wiring.idempotency, gate=wiring.gate, version="1"
+    )
+    for router in (message_routes(wiring), model_routes(wiring)):
+        app.include_router(router, prefix="/v1")
+    return app

@@ -1,0 +1,120 @@
+"""The part of the edge that stands where API Gateway's response streaming does: it asks the authorizer, as the gateway does, and passes an answer on while it comes.
+
+The emulator's gateway gives every answer in one piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, cast
+
+import boto3
+import httpx
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Send
+
+ROUTES = {
+    re.compile(r"/v1/conversations/[^/]+/messages"): "/v1/conversations/{id}/messages",
+    re.compile(r"/v1/conversations/[^/]+/messages/stream"): "/v1/conversations/{id}/messages/stream",
+    re.compile(r"/v1/models"): "/v1/models",
+}
+"""Those that infra/api.yaml sends to the streaming function, by their template."""
+_METHODS = {"/v1/models": "GET"}
+
+
+def route_of(method: str, path: str) -> str | None:
+    """The template of a route that streams; None for all others."""
+    template = next((template for shape, template in ROUTES.items() if shape.fullmatch(path)), None)
+    return template if template and method == _METHODS.get(template, "POST") else None
+
+
+class Refused(Exception):
+    """The authorizer does not know the caller."""
+
+
+class Authorizer:
+    """function: its name; asked anew for each request, as with an AuthorizerTtl of 0."""
+
+    def __init__(self, function: str) -> None:
+        self._lambda = boto3.client("lambda")
+        self._function = function
+
+    async def __call__(self, method: str, template: str, request: Request) -> Mapping[str, str]:
+        """What it says of the caller. Raises Refused, OSError."""
+        event = {
+            "type": "REQUEST",
+            "methodArn": f"arn:aws:execute-api:us-east-1:000000000000:api/live/{method}{template}",
+            "resource": template,
+            "path": request.url.path,
+            "httpMethod": method,
+            "headers": dict(request.headers),
+        }
+        payload = json.dumps(event).encode()
+        answer = await asyncio.to_thread(self._lambda.invoke, FunctionName=self._function, Payload=payload)
+        found = json.loads(await asyncio.to_thread(answer["Payload"].read))
+        if "FunctionError" in answer:
+            if "Unauthorized" in found.get("errorMessage", ""):
+                raise Refused
+            raise OSError(f"the authorizer failed: {found.get('errorMessage')}")
+        context: Mapping[str, str] = found["context"]
+        return context
+
+
+class Passing(StreamingResponse):
+    """Closes the way to the server as soon as the client has left."""
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(cast(Any, self.body_iterator)):
+            await super().stream_response(send)
+
+
+class Streaming:
+    """server: address of the streaming server."""
+
+    def __init__(self, client: httpx.AsyncClient, server: str, authorizer: Authorizer) -> None:
+        self._client = client
+        self._server = server
+        self._authorizer = authorizer
+
+    async def forward(
+        self, request: Request, template: str, headers: list[tuple[str, str]], body: bytes, returned: set[str]
+    ) -> StreamingResponse:
+        """returned: names of headers that are not passed back. Raises Refused, OSError, httpx.TransportError."""
+        caller = await self._authorizer(request.method, template, request)
+        context = {
+            "resourcePath": template,
+            "httpMethod": request.method,
+            "identity": {"sourceIp": request.client.host if request.client else "127.0.0.1"},
+            "authorizer": dict(caller),
+        }
+        own = [(name, value) for name, value in headers if name.lower() != "x-amzn-request-context"]
+        path = request.scope["raw_path"].decode("latin-1")
+        query = request.scope["query_string"].decode("latin-1")
+        outgoing = self._client.build_request(
+            request.method,
+            f"{self._server}{path}{'?' + query if query else ''}",
+            headers=[
+                *((k.encode("latin-1"), v.encode("latin-1")) for k, v in own),
+                (b"x-amzn-request-context", json.dumps(context).encode()),
+            ],
+            content=body,
+        )
+        answer = await self._client.send(outgoing, stream=True)
+        response = Passing(_pieces(answer), answer.status_code)
+        response.raw_headers = [
+            (key.lower(), value) for key, value in answer.headers.raw if key.lower().decode() not in returned
+        ]
+        return response
+
+
+async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.aiter_raw():
+            yield piece
+    finally:
+        await answer.aclose()
