@@ -300,6 +300,19 @@ SCHEMAS: dict[str, Schema] = {
             "configured": FLAG,
         }
     ),
+    "Completion": closed(
+        {
+            "id": TEXT,
+            "object": {"const": "chat.completion"},
+            "created": COUNT,
+            "model": TEXT,
+            "choices": many(ANYTHING),
+            "usage": closed({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT}),
+        }
+    ),
+    "OpenAiError": closed(
+        {"error": closed({"message": TEXT, "type": TEXT, "param": maybe(TEXT), "code": maybe(TEXT)})}
+    ),
     "Models": closed({"object": {"const": "list"}, "data": many(ref("Model"))}),
     "Preset": closed(
         {"id": an_id("pre"), "name": TEXT, "model": maybe(TEXT), "settings": ref("ChatSettings"), "created_at": TIME}
@@ -389,8 +402,16 @@ for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speec
     }
 
 _EVENTS: Schema = {
-    "type": "string",
-    "description": "Server-sent events: message {message, reply}, delta {text}, then done {reply} or error (a problem, and reply as far as it came).",
+    "type": "object",
+    "description": "One server-sent event. message {message, reply}, delta {text}, then done {reply} or error (a problem, and reply as far as it came).",
+    "properties": {"event": one_of("message", "delta", "done", "error"), "data": TEXT, "id": TEXT},
+    "required": ["event", "data", "id"],
+}
+_CHUNKS: Schema = {
+    "type": "object",
+    "description": "One server-sent event: a chunk of OpenAI's, at the end [DONE]; or its error object.",
+    "properties": {"data": TEXT},
+    "required": ["data"],
 }
 
 ANSWERS: dict[str, dict[int, Any]] = {
@@ -434,6 +455,7 @@ ANSWERS: dict[str, dict[int, Any]] = {
         201: {"application/json": ref("Exchange")},
     },
     "POST /v1/conversations/{id}/messages/stream": {200: {"text/event-stream": _EVENTS}},
+    "POST /v1/chat/completions": {200: {"application/json": ref("Completion"), "text/event-stream": _CHUNKS}},
     "GET /v1/presets": {200: page(ref("Preset"))},
     "POST /v1/presets": {201: ref("Preset")},
     "DELETE /v1/presets/{id}": {204: None},

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.engines import chat
-from antiphon.platform import errors, limits
+from antiphon.platform import errors, limits, openai_errors
 from antiphon.platform.access import ROUTES, Access, Who
 from antiphon.speech import metering
 from antiphon.webhooks import guard
@@ -68,6 +68,7 @@ _TAGS = {
     "docs": "documentation",
     "admin": "administration",
     "conversations": "chat",
+    "chat": "chat",
     "models": "chat",
     "presets": "chat",
     "deliveries": "webhooks",
@@ -105,6 +106,11 @@ def _answers(route: str) -> dict[str, Any]:
             by_type = schema if any("/" in key for key in schema) else {"application/json": schema}
             answer["content"] = {kind: {"schema": each} for kind, each in by_type.items()}
         found[str(status)] = answer
+    if route.split(" ")[1] in openai_errors.PATHS:
+        for statuses in ("4XX", "5XX"):  # the gateway's own answers are problems
+            found[statuses] = _problem("OpenAI's error object.")
+            found[statuses]["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/OpenAiError"}}
+        return found
     found["4XX"] = {"$ref": "#/components/responses/Refused"}
     found["5XX"] = {"$ref": "#/components/responses/Failed"}
     return found

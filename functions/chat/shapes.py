@@ -20,9 +20,15 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Title = Annotated[str, StringConstraints(max_length=MAX_TITLE, strip_whitespace=True)]
+def _named(name: str) -> str:
+    if not name.strip():
+        raise ValueError("is empty; write something")
+    return name.strip()
+
+
+Title = Annotated[str, StringConstraints(max_length=MAX_TITLE), AfterValidator(str.strip)]
 Metadata = Annotated[dict[str, Any], Field(max_length=50), AfterValidator(_small)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_named)]
 
 
 class NewConversation(Shape):

@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         dead[outcome or "left"] += 1
     uploads = expire_uploads(work.media, system_clock)
     deliveries = work.deliveries()
-    replies = work.replies()
+    replies = work.replies() + work.budget()
     try:
         erased = work.erase.resume(system_clock() + ERASE_FOR)
     finally:

@@ -6,6 +6,8 @@ import os
 from functools import cache
 
 from antiphon.conversations.answer import Settle
+from antiphon.conversations.budget import SettleBudget
+from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.identity.erase import Erase
 from antiphon.identity.erase_dynamo import DynamoAccountRows
@@ -45,6 +47,7 @@ class Wiring:
         )
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
         self.media = DynamoMediaStore(table)
+        self.budget = SettleBudget(DynamoBudget(table), system_clock)
         self.replies = Settle(DynamoConversations(table), system_clock)
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock

@@ -10,6 +10,8 @@ from functools import cache
 from aws_lambda_powertools import Logger
 
 from antiphon.conversations.answer import Answer, Follow
+from antiphon.conversations.budget_dynamo import DynamoBudget
+from antiphon.conversations.complete import Complete
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.passages import OwnPassages
 from antiphon.engines.chat_models import ChatModels, ChatSettings
@@ -81,6 +83,7 @@ class Wiring:
         passages = OwnPassages(store, DynamoJobStore(table))
         self.answer = Answer(store=store, models=self.models, passages=passages, clock=system_clock)
         self.follow = Follow(store, system_clock)
+        self.complete = Complete(models=self.models, budget=DynamoBudget(table), passages=passages, clock=system_clock)
 
 
 @cache

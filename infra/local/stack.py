@@ -65,7 +65,7 @@ STREAM = Worker("stream", ROOT / "functions/messages/stream.py", "MessagesRoleAr
 
 class LocalStack:
     """See the module. `port`: of the edge, 0 for a free one; `iam_log`: gets each decision of IAM on behalf of a role, as a line of JSON;
-    `say`: gets each line meant for a person."""
+    `model_keys`: of the providers of chat models, by their names; `say`: gets each line meant for a person."""
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class LocalStack:
         workers: Sequence[Worker] = WORKERS,
         build: Path | None = None,
         iam_log: Path | None = None,
+        model_keys: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.home = Home(home)
@@ -86,6 +87,7 @@ class LocalStack:
         self._workers = workers
         self._build = build or self.home.build
         self._iam_log = iam_log
+        self._model_keys = model_keys or {}
         self._say = say
         self._processes: dict[str, Process] = {}
         self._stream_port = free_port()
@@ -224,6 +226,9 @@ class LocalStack:
         self.outputs = deployment.outputs
         if sender := deployment.parameters.get("MailFrom"):
             self.client("ses").verify_email_identity(EmailAddress=sender)
+        if self._model_keys:
+            text = json.dumps(dict(self._model_keys))
+            self.client("secretsmanager").put_secret_value(SecretId=self.outputs["ModelKeys"], SecretString=text)
         processes = [*self._workers, *([STREAM] if STREAM.role in self.outputs else [])]
         config = self.home.write_profiles(account, {each.name: self.outputs[each.role] for each in processes})
         settings = {snake(key): value for key, value in {**deployment.parameters, **self.outputs}.items()}

@@ -21,6 +21,7 @@ from starlette.types import Send
 ROUTES = {
     re.compile(r"/v1/conversations/[^/]+/messages"): "/v1/conversations/{id}/messages",
     re.compile(r"/v1/conversations/[^/]+/messages/stream"): "/v1/conversations/{id}/messages/stream",
+    re.compile(r"/v1/chat/completions"): "/v1/chat/completions",
     re.compile(r"/v1/models"): "/v1/models",
 }
 """Those that infra/api.yaml sends to the streaming function, by their template."""

@@ -61,6 +61,25 @@ class Mailbox:
             return []
 
 
+MODELS = {
+    "ANTIPHON_GEMINI_MODELS": "GeminiModels",
+    "ANTIPHON_OPENAI_MODELS": "OpenAiModels",
+    "ANTIPHON_OPENAI_URL": "OpenAiUrl",
+}
+"""Variables of this machine that are parameters of the template: which chat models people may choose."""
+KEYS = {"ANTIPHON_GEMINI_KEY": "gemini", "ANTIPHON_OPENAI_KEY": "openai"}
+"""Variables that hold the providers' keys; they go into the secret of the stack."""
+
+
+def with_models(laptop: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    chosen = {MODELS[name]: value for name, value in environment.items() if name in MODELS and value}
+    return {**laptop, **chosen}
+
+
+def keys_of(environment: Mapping[str, str]) -> dict[str, str]:
+    return {KEYS[name]: value for name, value in environment.items() if name in KEYS and value}
+
+
 def port_from(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise LocalError(f"ANTIPHON_PORT is {text!r}: set it to a number from 1 to 65535.")
@@ -87,7 +106,8 @@ def main(
     try:
         port = port_from(os.environ.get("ANTIPHON_PORT", "8000"))
         home = Path(os.environ.get("ANTIPHON_HOME", ROOT / ".antiphon"))
-        with LocalStack(home, port, laptop, template, workers, build=build, say=say) as stack:
+        parameters, keys = with_models(laptop, os.environ), keys_of(os.environ)
+        with LocalStack(home, port, parameters, template, workers, build=build, model_keys=keys, say=say) as stack:
             started.set()
             announce(stack, laptop)
             mailbox = Mailbox(stack)

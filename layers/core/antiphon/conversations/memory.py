@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from antiphon.conversations.budget import Reserved
 from antiphon.conversations.model import SILENT_FOR, Conversation, Message, Status
 from antiphon.conversations.ports import Stale
 from antiphon.engines.chat import Source
@@ -124,3 +125,31 @@ class NoPassages:
 
     def fitting(self, user_id: str, conversation_id: str, question: str, before: str) -> tuple[Source, ...]:
         return self.given
+
+
+class MemoryBudget:
+    """``tokens``: used and set aside, by user."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Reserved] = {}
+        self._lock = threading.Lock()
+        self.tokens: Counter[str] = Counter()
+
+    def reserve(self, reserved: Reserved, limits: Limits, now: datetime) -> None:
+        with self._lock:
+            if reserved.id in self._held:
+                return
+            if self.tokens[reserved.user_id] + reserved.tokens > limits.tokens:
+                raise QuotaExceeded("tokens", limits.tokens, now)
+            self.tokens[reserved.user_id] += reserved.tokens
+            self._held[reserved.id] = reserved
+
+    def settle(self, reserved: Reserved, cost: int) -> bool:
+        with self._lock:
+            if self._held.pop(reserved.id, None) is None:
+                return False
+            self.tokens[reserved.user_id] += cost - reserved.tokens
+            return True
+
+    def abandoned(self, now: datetime) -> Iterator[Reserved]:
+        yield from [held for held in self._held.values() if held.until <= now]

@@ -17,6 +17,7 @@
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |
 | conversation | user#<usr>         | conv#<conv>               |                  |                 |          | get by id, list newest first                |
 | message      | conv#<conv>        | msg#<msg>                 | due#reply#<n>    | due time        |          | history newest first; janitor, while a reply is written |
+| spend        | user#<usr>         | spend#<req>               | due#spend#<n>    | due time        |          | janitor: tokens set aside by who has died   |
 | preset       | user#<usr>         | preset#<pre>              |                  |                 |          | list newest first                           |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
 | webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |

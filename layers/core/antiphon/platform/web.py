@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.routing import Match
 
+from antiphon.platform import openai_errors
 from antiphon.platform.errors import AntiphonError, Field, Invalid, NotAllowed, NotFound, TooLarge
 from antiphon.platform.gate import SECURITY_HEADERS, Ended, Gate, Pass
 from antiphon.platform.idempotency import Answer, Idempotency, Record
@@ -59,6 +60,10 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate
     )
 
     def failed(request: Request, error: AntiphonError) -> Response:
+        if request.url.path in openai_errors.PATHS:
+            shown = json.dumps(openai_errors.error_object(error), ensure_ascii=False)
+            kept = {name: value for name, value in headers(error).items() if name != "Content-Type"}
+            return Response(shown, openai_errors.status_of(error), kept, "application/json")
         body = json.dumps(problem(error, request.state.request_id), ensure_ascii=False)
         return Response(body, error.status, headers(error), CONTENT_TYPE)
 
@@ -165,7 +170,7 @@ async def _once(
     request: Request, call_next: Callable[[Request], Awaitable[Response]], idempotency: Idempotency
 ) -> Response:
     key = request.headers.get("idempotency-key")
-    if request.method != "POST" or key is None:
+    if request.method != "POST" or key is None or request.url.path in openai_errors.PATHS:  # these store nothing
         return await call_next(request)
     body = await request.body()
     record = await run_in_threadpool(
