@@ -11,6 +11,7 @@ import pytest
 from antiphon.platform import errors
 from antiphon.platform.access import ROUTES, Who
 from antiphon.platform.gate import SECURITY_HEADERS
+from infra.local.streaming import ROUTES as PASSED_ON
 from tests.infra.system import System
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -110,3 +111,23 @@ def test_what_the_gateway_answers_itself_is_a_problem_document(kind: str, cloud:
         assert parameters[f"gatewayresponse.header.{name}"] == f"'{value}'"
     if body["status"] in (429, 503):
         assert "gatewayresponse.header.Retry-After" in parameters
+
+
+def test_answers_of_models_stream_and_all_others_come_whole(cloud: System) -> None:
+    """Another spelling of the mode is taken without an error, and buffers."""
+    (api,) = cloud.all("AWS::ApiGateway::RestApi")
+    streaming = set()
+    for path, item in api.properties["Body"]["paths"].items():
+        for method, operation in item.items():
+            integration = operation["x-amazon-apigateway-integration"]
+            if "responseTransferMode" in integration or "/2021-11-15/" in integration["uri"]:
+                assert integration["responseTransferMode"] == "STREAM"
+                assert integration["uri"].endswith("/response-streaming-invocations")
+                streaming.add(f"{method.upper()} {path}")
+    assert streaming == {
+        "GET /v1/models",
+        "POST /v1/chat/completions",
+        "POST /v1/conversations/{id}/messages",
+        "POST /v1/conversations/{id}/messages/stream",
+    }
+    assert {route.split(" ")[1] for route in streaming} == set(PASSED_ON.values()), "the laptop's edge streams others"
