@@ -172,7 +172,7 @@ def test_messages_are_read_newest_first_in_pages_and_as_history(store: Store) ->
     assert before == [f"msg_{n}" for n in range(67, 9, -1)]
 
 
-def test_a_deleted_conversation_leaves_nothing(store: Store) -> None:
+def test_a_deleted_conversation_leaves_nothing(store: Store, request: pytest.FixtureRequest) -> None:
     store.create(talk())
     for number in range(10, 70, 2):
         store.begin(said(number), reply(number + 1), FREE, NOW)
@@ -180,5 +180,7 @@ def test_a_deleted_conversation_leaves_nothing(store: Store) -> None:
     assert store.get("usr_1", "conv_1") is None
     assert store.messages("conv_1", 10) == Page((), None)
     assert not store.progress(reply(11, content="late"))
+    before = tokens(store, request)
     assert not store.finish(reply(11, status=Status.COMPLETE, tokens_in=1, tokens_out=1), [], None)
     assert store.messages("conv_1", 10) == Page((), None)
+    assert tokens(store, request) == before - 1_000 + 2

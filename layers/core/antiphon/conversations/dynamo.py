@@ -175,7 +175,7 @@ class DynamoConversations:
                 here = self._at(reply.user_id, reply.conversation_id)
                 # One that its owner gave meanwhile, or a conversation that is gone, would refuse the whole.
                 transaction.update(here, [rows.title.set(title)], condition=rows.title_given == False)  # noqa: E712
-            self._usage.add(transaction, reply.user_id, reply.month, Usage(tokens=cost - reply.reserved), {})
+            self._give_back(transaction, reply, cost)
 
         try:
             self._table.write(fill)
@@ -185,9 +185,14 @@ class DynamoConversations:
                 raise
             if failed[0]:
                 known = self.message(reply.conversation_id, reply.id)
+                if known is None:  # deleted meanwhile: what it did not cost is given back all the same
+                    self._table.write(lambda t: self._give_back(t, reply, cost))
                 return known is not None and known == replace(reply, reserved=0)  # our own write whose answer was lost
             return self.finish(reply, events, None)
         return True
+
+    def _give_back(self, transaction: TransactWrite, reply: Message, cost: int) -> None:
+        self._usage.add(transaction, reply.user_id, reply.month, Usage(tokens=cost - reply.reserved), {})
 
     def message(self, conversation_id: str, message_id: str) -> Message | None:
         try:

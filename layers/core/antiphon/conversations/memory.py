@@ -82,11 +82,13 @@ class MemoryConversations:
     def finish(self, reply: Message, events: Sequence[Event], title: str | None) -> bool:
         with self._lock:
             known = self.message(reply.conversation_id, reply.id)
-            if known is None or known.status is not Status.STREAMING:
+            if known is not None and known.status is not Status.STREAMING:
                 return known == replace(reply, reserved=0)
             cost = (reply.tokens_in if reply.tokens_in is not None else reply.reserved) + (reply.tokens_out or 0)
             cost = min(cost, reply.reserved) if reply.tokens_in is None else cost
             self.tokens[reply.user_id] += cost - reply.reserved
+            if known is None:
+                return False
             self._messages[reply.conversation_id, reply.id] = replace(reply, reserved=0)
             self.events.extend(events)
             conversation = self._rows.get(reply.conversation_id)
