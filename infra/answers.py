@@ -260,6 +260,7 @@ SCHEMAS: dict[str, Schema] = {
             "updated_at": TIME,
         }
     ),
+    "Export": closed({"conversation": ref("Conversation"), "messages": many(ref("Message"))}),
     "Citation": closed(
         {
             "kind": one_of("transcript", "message", "document"),
@@ -414,6 +415,9 @@ _CHUNKS: Schema = {
     "required": ["data"],
 }
 
+_EXPORTS = {"application/json": ref("Export")} | dict.fromkeys(
+    ("text/markdown", "text/plain", "text/csv", "text/html"), TEXT
+)
 ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/auth/register": {201: ref("SignedIn")},
     "POST /v1/auth/login": {200: ref("SignedIn")},
@@ -455,6 +459,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
         201: {"application/json": ref("Exchange")},
     },
     "POST /v1/conversations/{id}/messages/stream": {200: {"text/event-stream": _EVENTS}},
+    "GET /v1/conversations/{id}/export": {200: _EXPORTS},
+    "POST /v1/conversations/{id}/export": {200: _EXPORTS},
     "POST /v1/chat/completions": {200: {"application/json": ref("Completion"), "text/event-stream": _CHUNKS}},
     "GET /v1/presets": {200: page(ref("Preset"))},
     "POST /v1/presets": {201: ref("Preset")},

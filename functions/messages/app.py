@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from completion_routes import completion_routes
+from export_routes import export_routes
 from fastapi import FastAPI
 from message_routes import message_routes, model_routes
 from wiring import Wiring
@@ -14,6 +15,6 @@ def build(wiring: Wiring) -> FastAPI:
     app = make_app(
         "Antiphon messages", logger=wiring.logger, idempotency=wiring.idempotency, gate=wiring.gate, version="1"
     )
-    for router in (message_routes(wiring), model_routes(wiring), completion_routes(wiring)):
+    for router in (message_routes(wiring), model_routes(wiring), completion_routes(wiring), export_routes(wiring)):
         app.include_router(router, prefix="/v1")
     return app

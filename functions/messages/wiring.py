@@ -13,6 +13,7 @@ from antiphon.conversations.answer import Answer, Follow
 from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.complete import Complete
 from antiphon.conversations.dynamo import DynamoConversations
+from antiphon.conversations.manage import Conversations
 from antiphon.conversations.passages import OwnPassages
 from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.identity.tiers import allowance_of
@@ -82,6 +83,7 @@ class Wiring:
         self.models = ChatModels.of(settings.chat())
         passages = OwnPassages(store, DynamoJobStore(table))
         self.answer = Answer(store=store, models=self.models, passages=passages, clock=system_clock)
+        self.conversations = Conversations(store, system_clock)
         self.follow = Follow(store, system_clock)
         self.complete = Complete(models=self.models, budget=DynamoBudget(table), passages=passages, clock=system_clock)
 

@@ -19,19 +19,24 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 ROUTES = {
-    re.compile(r"/v1/conversations/[^/]+/messages"): "/v1/conversations/{id}/messages",
-    re.compile(r"/v1/conversations/[^/]+/messages/stream"): "/v1/conversations/{id}/messages/stream",
-    re.compile(r"/v1/chat/completions"): "/v1/chat/completions",
-    re.compile(r"/v1/models"): "/v1/models",
+    "GET /v1/models",
+    "POST /v1/chat/completions",
+    "POST /v1/conversations/{id}/messages",
+    "POST /v1/conversations/{id}/messages/stream",
+    "GET /v1/conversations/{id}/export",
+    "POST /v1/conversations/{id}/export",
 }
-"""Those that infra/api.yaml sends to the streaming function, by their template."""
-_METHODS = {"/v1/models": "GET"}
+"""Those that infra/api.yaml sends to the streaming function."""
+_SHAPES = {
+    re.compile(f"{method} {re.escape(template).replace(re.escape('{id}'), '[^/]+')}"): template
+    for method, template in map(str.split, sorted(ROUTES))
+}
 
 
 def route_of(method: str, path: str) -> str | None:
     """The template of a route that streams; None for all others."""
-    template = next((template for shape, template in ROUTES.items() if shape.fullmatch(path)), None)
-    return template if template and method == _METHODS.get(template, "POST") else None
+    asked = f"{method} {path}"
+    return next((template for shape, template in _SHAPES.items() if shape.fullmatch(asked)), None)
 
 
 class Refused(Exception):

@@ -281,3 +281,25 @@ def test_a_killed_server_leaves_what_was_written_and_comes_back(
         return person.post(f"/v1/conversations/{talk}/messages", {"content": "Again?"}).status_code == 201
 
     wait_for(answers, 30)
+
+
+def test_a_conversation_leaves_as_a_file(person: Person, talk: str, model: OpenAiServer) -> None:
+    """L-07, A-42"""
+    person.post(f"/v1/conversations/{talk}/messages", {"content": "=1+1 <b>"})
+    where = f"/v1/conversations/{talk}/export"
+    whole = person.get(where)
+    assert [m["content"] for m in whole.json()["messages"]] == ["=1+1 <b>", "Good morning."]
+    assert "attachment" in whole.headers["Content-Disposition"]
+    seen = {"md": "=1+1 <b>", "txt": "=1+1 <b>", "csv": "'=1+1 <b>", "html": "=1+1 &lt;b&gt;"}
+    for format, text in seen.items():
+        answer = person.get(f"{where}?format={format}")
+        assert text in answer.text
+        assert answer.headers["Content-Type"].startswith("text/")
+        assert (
+            person.http.post(
+                f"{where}?format={format}", headers={"Authorization": f"Bearer {person.token}", "Idempotency-Key": "k"}
+            ).text
+            == answer.text
+        )
+    assert person.get(f"{where}?format=docx").status_code == 422
+    assert Person.register(person.http).get(where).status_code == 404

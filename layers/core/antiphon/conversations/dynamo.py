@@ -211,6 +211,12 @@ class DynamoConversations:
             yield from page.items
             position = page.position
 
+    def told(self, conversation_id: str) -> Iterator[Message]:
+        rows = self._messages.query(
+            f"conv#{conversation_id}", self._messages.sk.startswith("msg#"), page_size=_PAGE, consistent_read=True
+        )
+        return map(_message, rows)
+
     def abandoned(self, now: datetime) -> Iterator[Message]:
         for shard in range(DUE_SHARDS):
             for row in self._messages.due.query(f"due#reply#{shard}", DueIndex.gsi1sk <= rfc3339(now)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,6 +108,11 @@ class Conversations:
         """With all its messages; gives the number of rows. Raises NotFound."""
         self.get(user_id, conversation_id)
         return self._store.delete(user_id, conversation_id)
+
+    def told(self, user_id: str, conversation_id: str) -> tuple[Conversation, Iterator[Message]]:
+        """With all its messages, oldest first, read as they are taken. Raises NotFound."""
+        found, now = self.get(user_id, conversation_id), self._clock()
+        return found, (message.settled(now) for message in self._store.told(conversation_id))
 
     def messages(self, user_id: str, conversation_id: str, limit: int, position: str | None = None) -> Page[Message]:
         """Newest first. Raises NotFound."""

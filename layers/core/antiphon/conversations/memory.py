@@ -106,6 +106,9 @@ class MemoryConversations:
     def history(self, conversation_id: str, before: str) -> Iterator[Message]:
         yield from (m for m in self._newest(conversation_id) if m.id < before)
 
+    def told(self, conversation_id: str) -> Iterator[Message]:
+        return iter(self._newest(conversation_id)[::-1])
+
     def abandoned(self, now: datetime) -> Iterator[Message]:
         for found in list(self._messages.values()):
             if found.status is Status.STREAMING and found.touched_at + SILENT_FOR <= now:

@@ -52,6 +52,9 @@ class ConversationStore(Protocol):
     def history(self, conversation_id: str, before: str) -> Iterator[Message]:
         """Newest first, those before this message; read as they are taken."""
 
+    def told(self, conversation_id: str) -> Iterator[Message]:
+        """All, oldest first; read as they are taken."""
+
     def abandoned(self, now: datetime) -> Iterator[Message]:
         """Replies that were being written and that nobody looks after any more."""
 

@@ -100,6 +100,8 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "GET /v1/conversations/{id}/messages": _keyed("chat:read"),
         "POST /v1/conversations/{id}/messages": _keyed("chat:write", "message.create", creates=True),
         "POST /v1/conversations/{id}/messages/stream": _keyed("chat:write", "message.create", creates=True),
+        "GET /v1/conversations/{id}/export": _keyed("chat:read"),
+        "POST /v1/conversations/{id}/export": _keyed("chat:read"),
         "POST /v1/chat/completions": _keyed("chat:write", creates=True),
         "GET /v1/presets": _keyed("chat:read"),
         "POST /v1/presets": _keyed("chat:write", "preset.create", creates=True),

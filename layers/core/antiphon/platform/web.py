@@ -170,7 +170,8 @@ async def _once(
     request: Request, call_next: Callable[[Request], Awaitable[Response]], idempotency: Idempotency
 ) -> Response:
     key = request.headers.get("idempotency-key")
-    if request.method != "POST" or key is None or request.url.path in openai_errors.PATHS:  # these store nothing
+    stores_nothing = request.url.path in openai_errors.PATHS or request.url.path.endswith("/export")
+    if request.method != "POST" or key is None or stores_nothing:
         return await call_next(request)
     body = await request.body()
     record = await run_in_threadpool(
