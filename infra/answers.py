@@ -260,6 +260,23 @@ SCHEMAS: dict[str, Schema] = {
             "updated_at": TIME,
         }
     ),
+    "Hit": closed(
+        {
+            "kind": one_of("message", "transcript", "document"),
+            "id": TEXT,
+            "snippet": TEXT,
+            "fragments": many(
+                closed({"text": TEXT, "match": FLAG}), "The snippet in pieces; `match`: a word that was looked for."
+            ),
+            "score": {"type": "number"},
+            "start": maybe(SECONDS),
+            "speaker": maybe(TEXT),
+            "page": maybe(COUNT),
+        },
+        conversation_id=TEXT,
+        job_id=TEXT,
+        document_id=TEXT,
+    ),
     "Export": closed({"conversation": ref("Conversation"), "messages": many(ref("Message"))}),
     "Citation": closed(
         {
@@ -462,6 +479,7 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/conversations/{id}/export": {200: _EXPORTS},
     "POST /v1/conversations/{id}/export": {200: _EXPORTS},
     "POST /v1/chat/completions": {200: {"application/json": ref("Completion"), "text/event-stream": _CHUNKS}},
+    "GET /v1/search": {200: page(ref("Hit"))},
     "GET /v1/presets": {200: page(ref("Preset"))},
     "POST /v1/presets": {201: ref("Preset")},
     "DELETE /v1/presets/{id}": {204: None},

@@ -59,6 +59,7 @@ class Settings:
     log_level: str
     results_bucket: str
     erasures_queue: str
+    vector_index: str
 
     @classmethod
     def read(cls) -> Settings:
@@ -81,6 +82,7 @@ class Settings:
             log_level=env.get("LOG_LEVEL", "INFO"),
             results_bucket=env["RESULTS_BUCKET"],
             erasures_queue=env["ERASURES_QUEUE_URL"],
+            vector_index=env["VECTOR_INDEX"],
         )
 
 
@@ -150,11 +152,12 @@ class Wiring:
         from antiphon.identity.erase_dynamo import DynamoAccountRows
         from antiphon.identity.erase_s3 import S3AccountObjects
         from antiphon.identity.erase_sqs import SqsSecondLooks
+        from antiphon.search.choose import far_vectors
         from antiphon.speech.s3 import s3_client
 
         settings = self.settings
         return Erase(
-            rows=DynamoAccountRows(self._table, system_clock),
+            rows=DynamoAccountRows(self._table, system_clock, far_vectors(settings.vector_index, settings.region)),
             objects=S3AccountObjects(
                 s3_client(settings.region), uploads=settings.uploads_bucket, results=settings.results_bucket
             ),

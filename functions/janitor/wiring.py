@@ -17,6 +17,7 @@ from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.search.choose import far_vectors
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
 from antiphon.speech.model import Kind
@@ -53,7 +54,7 @@ class Wiring:
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
         )
         self.erase = Erase(
-            rows=DynamoAccountRows(table, system_clock),
+            rows=DynamoAccountRows(table, system_clock, far_vectors(env["VECTOR_INDEX"], region)),
             objects=S3AccountObjects(s3_client(region), uploads=env["UPLOADS_BUCKET"], results=env["RESULTS_BUCKET"]),
             looks=SqsSecondLooks(sqs, env["ERASURES_QUEUE_URL"]),
             audit=DynamoAuditLog(table),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +22,7 @@ from antiphon.platform.gate import Gate
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
+from antiphon.platform.secret import model_keys
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
@@ -54,7 +54,7 @@ class Settings:
         )
 
     def chat(self) -> ChatSettings:
-        keys = self._keys() if self.gemini_models or self.openai_models else {}
+        keys = model_keys(self.model_keys, self.region) if self.gemini_models or self.openai_models else {}
         return ChatSettings(
             gemini_models=self.gemini_models,
             gemini_key=keys.get("gemini", ""),
@@ -62,13 +62,6 @@ class Settings:
             openai_key=keys.get("openai", ""),
             openai_url=self.openai_url,
         )
-
-    def _keys(self) -> dict[str, str]:
-        import boto3
-
-        client = boto3.client("secretsmanager", region_name=self.region)
-        found: dict[str, str] = json.loads(client.get_secret_value(SecretId=self.model_keys)["SecretString"])
-        return found
 
 
 class Wiring:

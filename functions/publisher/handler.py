@@ -16,6 +16,9 @@ logger = Logger(service="publisher", use_rfc3339=True, utc=True)
 
 
 def forward(record: DynamoDBRecord) -> None:
+    if record.raw_event["eventName"] == "REMOVE":
+        remove(record)
+        return
     image = record.raw_event["dynamodb"].get("NewImage", {})
     if record.raw_event["eventName"] != "INSERT" or image.get("row") != {"S": "event"}:
         return
@@ -34,6 +37,15 @@ def forward(record: DynamoDBRecord) -> None:
         request_id=event.request_id,
         deliveries=deliveries,
     )
+
+
+def remove(record: DynamoDBRecord) -> None:
+    keys = record.raw_event["dynamodb"]["Keys"]
+    try:
+        publisher().removed(keys["pk"]["S"], keys["sk"]["S"])
+    except Exception:
+        logger.exception("not taken out of the index", sk=keys["sk"]["S"])
+        raise
 
 
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:

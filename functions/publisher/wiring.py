@@ -9,6 +9,7 @@ from functools import cache
 
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
+from antiphon.search.sqs import SqsIndexQueue
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
@@ -22,6 +23,7 @@ class Settings:
     region: str
     deliveries_queue: str
     mails_queue: str
+    index_queue: str
     lanes: Mapping[tuple[str, str], str]
 
     @classmethod
@@ -32,6 +34,7 @@ class Settings:
             region=env["AWS_REGION"],
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             mails_queue=env["MAILS_QUEUE_URL"],
+            index_queue=env["INDEX_QUEUE_URL"],
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
@@ -52,4 +55,5 @@ def publisher() -> Publisher:
         lanes=SqsLanes(sqs, settings.lanes),
         queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
         mails=SqsMails(sqs, settings.mails_queue),
+        index=SqsIndexQueue(sqs, settings.index_queue),
     )

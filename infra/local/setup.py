@@ -33,10 +33,15 @@ class SetupError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment at `path`, holding what the file `lock` names."""
+    """A virtual environment at `path`, holding what the files `lock` and `more` name."""
 
     path: Path
     lock: Path
+    more: tuple[Path, ...] = ()
+
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        return (self.lock, *self.more)
 
     @property
     def python(self) -> Path:
@@ -44,7 +49,7 @@ class Environment:
 
     @property
     def stamp(self) -> str:
-        return hashlib.sha256(self.lock.read_bytes()).hexdigest()
+        return hashlib.sha256(b"".join(lock.read_bytes() for lock in self.locks)).hexdigest()
 
     def is_current(self) -> bool:
         """Whether nothing needs doing: the stamp fits and the interpreter still starts."""
@@ -56,8 +61,9 @@ class Environment:
 
 
 INSTALLER = Environment(ROOT / ".venvs" / "uv", LOCKS / "uv.txt")
+EMBEDDINGS = ROOT / "layers/embeddings/requirements.txt"
 ENVIRONMENTS = {
-    "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt"),
+    "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt", (EMBEDDINGS,)),
     "emulator": Environment(ROOT / ".venvs" / "emulator", LOCKS / "emulator.txt"),
     "sam": Environment(ROOT / ".venvs" / "sam", LOCKS / "sam.txt"),
 }
@@ -66,6 +72,7 @@ LOCK_SOURCES = {
     ROOT / "layers/runtime/requirements.in": ROOT / "layers/runtime/requirements.txt",
     ROOT / "layers/web/requirements.in": ROOT / "layers/web/requirements.txt",
     ROOT / "layers/assistant/requirements.in": ROOT / "layers/assistant/requirements.txt",
+    ROOT / "layers/embeddings/requirements.in": EMBEDDINGS,
 }
 
 
@@ -173,7 +180,7 @@ def ensure(name: str, environment: Environment) -> None:
         "--require-hashes",
         "--python",
         environment.python,
-        environment.lock,
+        *environment.locks,
     ]
     run_installer(name, sync, env)
     environment.mark_current()
@@ -212,6 +219,8 @@ def write_locks() -> None:
         ]
         compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
         constraint: list[str | Path] = ["-c", LOCKS / "dev.txt"] if "layers" in source.parts else []
+        if lock == EMBEDDINGS:  # see its list
+            constraint.append("--no-deps")
         run_installer(
             str(lock.relative_to(ROOT)),
             [*compile_, *constraint, source.relative_to(ROOT), "-o", lock.relative_to(ROOT)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from antiphon.search.follow import errand_of_removed
 from tests.infra.system import Resource, System
 
 FEWEST_RECEIVES = 5
@@ -87,11 +88,13 @@ def test_a_bad_record_of_the_stream_stops_nothing_for_long(cloud: System) -> Non
         assert target.kind == "AWS::SQS::Queue", mapping.name
 
 
-def test_only_new_events_wake_the_publisher(cloud: System) -> None:
+def test_only_new_events_and_what_was_found_wake_the_publisher(cloud: System) -> None:
     (mapping,) = mappings(cloud, "AWS::DynamoDB::Table")
-    (only,) = mapping.properties["FilterCriteria"]["Filters"]
-    wanted = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"row": {"S": ["event"]}}}}
-    assert json.loads(only["Pattern"]) == wanted
+    new, gone = (json.loads(each["Pattern"]) for each in mapping.properties["FilterCriteria"]["Filters"])
+    assert new == {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"row": {"S": ["event"]}}}}
+    prefixes = [each["prefix"] for each in gone["dynamodb"]["Keys"]["sk"]["S"]]
+    assert gone["eventName"] == ["REMOVE"]
+    assert all(errand_of_removed("user#usr_1", prefix + "x") for prefix in prefixes)
 
 
 def test_every_schedule_says_when_it_could_not_call(cloud: System) -> None:

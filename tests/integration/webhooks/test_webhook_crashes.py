@@ -16,6 +16,7 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Table
+from antiphon.search.memory import MemoryIndexQueue
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.model import CALLBACK, Endpoint, Errand, Outcome, delivery_id, new_secret
@@ -70,7 +71,11 @@ class Run:
         event_row(rows.outbox, self.event).save()
         clock: Callable[[], datetime] = lambda: self.now  # noqa: E731
         self.publisher = Publisher(
-            self.endpoints, SqsLanes(sqs, {("speech", "standard"): urls["speech"]}), self.queue, MemoryMails()
+            self.endpoints,
+            SqsLanes(sqs, {("speech", "standard"): urls["speech"]}),
+            self.queue,
+            MemoryMails(),
+            MemoryIndexQueue(),
         )
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, rows.events, self.queue, self.wire, clock, lambda: 0.5

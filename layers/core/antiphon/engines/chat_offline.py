@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from antiphon.engines.chat import About, Delta, Done, Prompt, Source, tokens_of
+from antiphon.platform.words import words_of
 
 BEST = 3
 """Passages that are quoted at most."""
@@ -17,13 +16,6 @@ MAX_QUOTE = 400
 OFFLINE = About("offline", "offline", 32_000, ("chat", "streaming", "citations"))
 _NOTHING = "I am offline: no language model is set up here, and in your messages, transcripts and documents I find nothing about this."
 _FOUND = "I am offline: no language model is set up here. In your own material, this fits best:"
-_WORD = re.compile(r"\w+")
-
-
-def words_of(text: str) -> list[str]:
-    """Case, accents and Hebrew points folded away."""
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
 def ranked(question: str, sources: Sequence[Source]) -> list[Source]:

@@ -15,6 +15,8 @@ from antiphon.identity.dynamo import EmailRow, TombstoneRow, tombstone_of
 from antiphon.identity.model import Mark, Removed, UserStatus, email_key
 from antiphon.platform.clock import Clock, from_rfc3339, rfc3339
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
+from antiphon.search.model import Entry, Kind
+from antiphon.search.ports import Vectors
 
 TOMBSTONE_FOR = timedelta(hours=24)
 BATCH = 25
@@ -59,8 +61,11 @@ class LeadingRow(Row):
 
 
 class DynamoAccountRows:
-    def __init__(self, table: Table, clock: Clock) -> None:
+    """vectors: where they lie outside the table; else None."""
+
+    def __init__(self, table: Table, clock: Clock, vectors: Vectors | None = None) -> None:
         self._table = table
+        self._vectors = vectors
         self._clock = clock
         self._profiles = table.bind(ErasingRow)
         self._emails = table.bind(EmailRow)
@@ -124,6 +129,8 @@ class DynamoAccountRows:
                     yield from self._clear(partition)
             if own:  # a step that does nothing would be all that a pass without time ever does
                 yield self._delete((row.pk, row.sk) for row in own)
+        # After what is in the index: whoever indexes looks again whether it is still there.
+        yield from self._clear_index(user_id)
         minute = int(self._clock().timestamp() // 60)
         partitions = [f"webhook#callback#{user_id}", f"audit#{user_id}", f"idem#{user_id}"]
         partitions += [f"limit#{user_id}#{n}" for n in range(minute - LIMIT_MINUTES, minute + 2)]
@@ -172,6 +179,12 @@ class DynamoAccountRows:
     def _found(self, pk: str) -> Iterator[LeadingRow]:
         return iter(self._rows.query(pk, consistent_read=True, attributes_to_get=["pk", "sk", "row", "hash"]))
 
+    def _clear_index(self, user_id: str) -> Iterator[Removed]:
+        for rows in _batches(self._found(f"search#{user_id}")):
+            if self._vectors is not None:
+                self._vectors.remove(user_id, [_entry(row.sk) for row in rows if row.sk.startswith("entry#")])
+            yield self._delete((row.pk, row.sk) for row in rows)
+
     def _clear(self, pk: str) -> Iterator[Removed]:
         """A whole partition; of deliveries first what finds them by their id."""
         for rows in _batches(self._found(pk)):
@@ -200,6 +213,11 @@ class DynamoAccountRows:
                     raise
             else:
                 return
+
+
+def _entry(sk: str) -> Entry:
+    _, kind, parent, key = sk.split("#", 3)
+    return Entry(Kind(kind), key, parent, {})
 
 
 def _shard(user_id: str) -> int:

@@ -103,6 +103,7 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "GET /v1/conversations/{id}/export": _keyed("chat:read"),
         "POST /v1/conversations/{id}/export": _keyed("chat:read"),
         "POST /v1/chat/completions": _keyed("chat:write", creates=True),
+        "GET /v1/search": _keyed("search:read"),
         "GET /v1/presets": _keyed("chat:read"),
         "POST /v1/presets": _keyed("chat:write", "preset.create", creates=True),
         "DELETE /v1/presets/{id}": _keyed("chat:write", "preset.delete"),

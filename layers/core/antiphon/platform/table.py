@@ -19,6 +19,9 @@
 | message      | conv#<conv>        | msg#<msg>                 | due#reply#<n>    | due time        |          | history newest first; janitor, while a reply is written |
 | spend        | user#<usr>         | spend#<req>               | due#spend#<n>    | due time        |          | janitor: tokens set aside by who has died   |
 | preset       | user#<usr>         | preset#<pre>              |                  |                 |          | list newest first                           |
+| posting      | search#<usr>       | w#<word>#<kind>#<part> |             |                 |          | search: where a word stands, newest first   |
+| entry        | search#<usr>       | entry#<kind>#<parent>#<part> |       |                 |          | indexer: all words of a part                |
+| vector       | search#<usr>       | v#<kind>#<part>#<n> |                |                 |          | search by meaning                           |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
 | webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
 | webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |
@@ -32,7 +35,7 @@
 | audit        | audit#<usr>        | <time>#<id>               |                  |                 | 365 d    | own audit log                               |
 | erased       | erased#<sha256>    | erased                    |                  |                 | 24 h     | intake, repeat of a DELETE; of the user's id |
 
-An erasure (identity/erase_dynamo.py) finds all rows of a user from user#<usr>, events#<usr>, audit#<usr>, idem#<usr> and the address: a new kind of
+An erasure (identity/erase_dynamo.py) finds all rows of a user from user#<usr>, events#<usr>, audit#<usr>, idem#<usr>, search#<usr> and the address: a new kind of
 row has the user or the address in its key, or is led to by one that has.
 
 Deliveries to a job's own callback_url lie under webhook#callback#<usr>.

@@ -1,4 +1,4 @@
-"""From an event of the outbox to the queues: its work to the lane, a delivery to each endpoint that wants to hear of it."""
+"""From an event of the outbox to the queues: its work to the lane, what can be found to the index, a delivery to each endpoint that wants to hear of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.identity.mail import Kind, Mail, Mails
 from antiphon.platform.events import MAIL, Event
+from antiphon.search.follow import IndexQueue, errand_of_event, errand_of_removed
 from antiphon.webhooks.model import CALLBACK, Errand, matches
 from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes
 
@@ -16,6 +17,7 @@ class Publisher:
     lanes: Lanes
     queue: DeliveryQueue
     mails: Mails
+    index: IndexQueue
 
     def publish(self, event: Event) -> int:
         """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
@@ -24,9 +26,18 @@ class Publisher:
             self.mails.send(mail, request_id=event.request_id)
         elif event.dispatch:
             self.lanes.send(event.user_id, event.dispatch, request_id=event.request_id)
+        if errand := errand_of_event(event):
+            self.index.send(errand, request_id=event.request_id)
         receivers = [e.id for e in self.endpoints.of_user(event.user_id) if e.active and matches(e.events, event.type)]
         if event.callback_url:
             receivers.append(CALLBACK)
         for endpoint_id in receivers:
             self.queue.send(Errand(event.user_id, endpoint_id, event.id), request_id=event.request_id)
         return len(receivers)
+
+    def removed(self, pk: str, sk: str) -> bool:
+        """Of a row that is gone: whether it takes something out of the index. Safe to repeat."""
+        errand = errand_of_removed(pk, sk)
+        if errand is not None:
+            self.index.send(errand)
+        return errand is not None

@@ -1,0 +1,136 @@
+"""Finding: by words, or by meaning. Only what belongs to the user is ever read: every key begins with their id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from antiphon.platform.clock import Clock
+from antiphon.platform.errors import Field as FieldError
+from antiphon.platform.errors import Invalid, Unavailable
+from antiphon.platform.pages import Page
+from antiphon.search.model import Hit, Kind, Near, Posting, Query, bound, hit, score, weight
+from antiphon.search.ports import Embedder, Index, Material, Vectors
+
+WINDOW = 200
+"""Postings of a word that are read at once: the newest. What is found in one window is ranked together, so that the cost of a search does not grow with what a
+user has."""
+ROUNDS = 5
+"""Windows that one request looks through, at most; the page then is short, and its cursor goes on."""
+NEAREST = 100
+ENOUGH = 0.15
+"""Meanings that are less alike than this have nothing to do with each other."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """``next``: where the next one begins for each kind that goes on."""
+
+    ranked: Sequence[tuple[float, Posting]]
+    next: Mapping[Kind, str]
+
+
+class Find:
+    """embedder, vectors: None where this deployment has no search by meaning."""
+
+    def __init__(
+        self,
+        index: Index,
+        material: Material,
+        clock: Clock,
+        *,
+        embedder: Embedder | None = None,
+        vectors: Vectors | None = None,
+    ) -> None:
+        self._index = index
+        self._material = material
+        self._clock = clock
+        self._embedder = embedder
+        self._vectors = vectors
+
+    def by_words(self, user_id: str, query: Query, limit: int, position: str | None = None) -> Page[Hit]:
+        """Parts that have all the words. Best first within a window of time, newer windows first. Raises Invalid."""
+        if not query.terms:
+            raise Invalid("q: name at least one word.", fields=(FieldError("q", "Name at least one word."),))
+        starts, skipped = self._starts(query, position)
+        found: list[Hit] = []
+        for _ in range(ROUNDS):
+            window = self._window(user_id, query, starts)
+            for ranked, posting in window.ranked[skipped:]:
+                if len(found) == limit:
+                    return Page(tuple(found), _position(starts, skipped))
+                skipped += 1
+                if part := self._material.part(user_id, posting.kind, posting.parent, posting.key):
+                    found.append(hit(part, query.terms, ranked))
+            starts, skipped = window.next, 0
+            if not starts:
+                return Page(tuple(found), None)
+        return Page(tuple(found), _position(starts, 0))
+
+    def by_meaning(self, user_id: str, query: Query, limit: int, position: str | None = None) -> Page[Hit]:
+        """Nearest first. Raises Unavailable, ModelError, Invalid."""
+        if self._embedder is None or self._vectors is None:
+            raise Unavailable(
+                "This deployment has no search by meaning; use mode=keyword.", code="semantic_not_configured"
+            )
+        if not query.text.strip():
+            raise Invalid("q: write what you look for.", fields=(FieldError("q", "Write what you look for."),))
+        (vector,) = self._embedder.embed([query.text])
+        near = self._vectors.nearest(user_id, vector, query.kinds, NEAREST, parent=query.parent)
+        near = [each for each in near if each.score >= ENOUGH]
+        return self._shown(user_id, query, near, limit, int(position or 0))
+
+    def _shown(self, user_id: str, query: Query, near: Sequence[Near], limit: int, skipped: int) -> Page[Hit]:
+        found: list[Hit] = []
+        for place, each in enumerate(near[skipped:], skipped):
+            if len(found) == limit:
+                return Page(tuple(found), str(place))
+            if part := self._material.part(user_id, each.kind, each.parent, each.key):
+                found.append(hit(part, query.terms, each.score))
+        return Page(tuple(found), None)
+
+    def _starts(self, query: Query, position: str | None) -> tuple[Mapping[Kind, str], int]:
+        if position is not None:
+            starts, skipped = json.loads(position)
+            return {Kind(kind): before for kind, before in starts.items()}, skipped
+        # Later ones do not push what is found from one page to the next.
+        now = self._clock()
+        return {kind: bound(kind, now, end=True) for kind in query.kinds}, 0
+
+    def _window(self, user_id: str, query: Query, starts: Mapping[Kind, str]) -> _Window:
+        ranked: list[tuple[float, Posting]] = []
+        following: dict[Kind, str] = {}
+        for kind, before in starts.items():
+            found, end = self._matching(user_id, query, kind, before)
+            ranked += found
+            if end is not None:
+                following[kind] = end
+        ranked.sort(key=lambda each: (each[0], each[1].key.partition("_")[2]), reverse=True)
+        return _Window(ranked, following)
+
+    def _matching(
+        self, user_id: str, query: Query, kind: Kind, before: str
+    ) -> tuple[list[tuple[float, Posting]], str | None]:
+        """Each part with all words, with its score; and where the next window begins, None at the end."""
+        since = bound(kind, query.since, end=False) if query.since else ""
+        lists = [
+            self._index.newest(user_id, term, kind, WINDOW, before=before, since=since, parent=query.parent)
+            for term in query.terms
+        ]
+        # The rarest word leads: the list that reaches back furthest.
+        leading = min(lists, key=lambda each: (each.covers or "", len(each.found)))
+        keys = [posting.key for posting in leading.found]
+        by_word = []
+        for term, each in zip(query.terms, lists, strict=True):
+            known = {posting.key: posting for posting in each.found}
+            unknown = [key for key in keys if key not in known and not each.knows(key)]
+            by_word.append({**known, **self._index.having(user_id, term, kind, unknown)} if unknown else known)
+            keys = [key for key in keys if key in by_word[-1]]
+        weights = [weight(each) for each in lists]
+        found = [[word[key] for word in by_word] for key in keys]
+        return [(score(postings, weights), postings[0]) for postings in found], leading.covers
+
+
+def _position(starts: Mapping[Kind, str], skipped: int) -> str:
+    return json.dumps([{kind.value: before for kind, before in starts.items()}, skipped], separators=(",", ":"))
