@@ -260,6 +260,39 @@ SCHEMAS: dict[str, Schema] = {
             "updated_at": TIME,
         }
     ),
+    "Run": closed(
+        {
+            "id": an_id("run"),
+            "kind": {"const": "run"},
+            "conversation_id": TEXT,
+            "message_id": TEXT,
+            "reply_id": maybe(TEXT),
+            "status": one_of("queued", "running", "waiting", "succeeded", "failed", "canceled"),
+            "progress": {"type": "integer", "minimum": 0, "maximum": 100, "description": "Percent."},
+            "model": maybe(TEXT),
+            "tools": many(TEXT),
+            "steps": many(closed({"text": TEXT, "calls": many(ref("ToolCall"))})),
+            "answer": maybe(TEXT),
+            "tokens": maybe(closed({"input": COUNT, "output": COUNT})),
+            "error": maybe(ref("JobError")),
+            "metadata": ANYTHING,
+            "created_at": TIME,
+            "started_at": maybe(TIME),
+            "finished_at": maybe(TIME),
+        }
+    ),
+    "ToolCall": closed(
+        {
+            "tool": TEXT,
+            "arguments": ANYTHING,
+            "status": one_of("pending", "waiting", "succeeded", "failed"),
+            "waits_for": maybe(
+                {"type": "string", "description": "The job or command that was started, until it ends."}
+            ),
+            "result": {"type": "string", "description": "What the model reads of it."},
+            "output": ANYTHING,
+        }
+    ),
     "Hit": closed(
         {
             "kind": one_of("message", "transcript", "document"),
@@ -478,6 +511,10 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/conversations/{id}/messages/stream": {200: {"text/event-stream": _EVENTS}},
     "GET /v1/conversations/{id}/export": {200: _EXPORTS},
     "POST /v1/conversations/{id}/export": {200: _EXPORTS},
+    "POST /v1/conversations/{id}/runs": {202: ref("Run")},
+    "GET /v1/runs": {200: page(ref("Run"))},
+    "GET /v1/runs/{id}": {200: ref("Run")},
+    "POST /v1/runs/{id}/cancel": {200: ref("Run")},
     "POST /v1/chat/completions": {200: {"application/json": ref("Completion"), "text/event-stream": _CHUNKS}},
     "GET /v1/search": {200: page(ref("Hit"))},
     "GET /v1/presets": {200: page(ref("Preset"))},

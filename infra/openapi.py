@@ -72,6 +72,7 @@ _TAGS = {
     "models": "chat",
     "presets": "chat",
     "search": "chat",
+    "runs": "chat",
     "deliveries": "webhooks",
     "voices": "speech",
 }

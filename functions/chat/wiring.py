@@ -21,6 +21,9 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
+from antiphon.runs.dynamo import DynamoRuns
+from antiphon.runs.start import Runs
+from antiphon.runs.tools.names import TOOLS
 
 
 class Wiring:
@@ -33,7 +36,9 @@ class Wiring:
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
         self.models = ChatModels.of(names)
-        self.conversations = Conversations(DynamoConversations(table), system_clock)
+        store = DynamoConversations(table)
+        self.conversations = Conversations(store, system_clock)
+        self.runs = Runs(store=DynamoRuns(table), conversations=store, tools=TOOLS, clock=system_clock)
         self.presets = Presets(DynamoPresets(table), system_clock)
 
 

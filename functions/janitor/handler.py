@@ -30,6 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     uploads = expire_uploads(work.media, system_clock)
     deliveries = work.deliveries()
     replies = work.replies() + work.budget()
+    runs = work.runs()
     try:
         erased = work.erase.resume(system_clock() + ERASE_FOR)
     finally:
@@ -41,6 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         uploads=uploads,
         deliveries=deliveries,
         replies=replies,
+        runs=runs,
         erased=len([receipt for receipt in erased if receipt.complete]),
         erasing=len([receipt for receipt in erased if not receipt.complete]),
         late={"rows": late.rows, "objects": late.objects, "versions": late.versions},

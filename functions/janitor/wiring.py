@@ -17,6 +17,9 @@ from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.runs.dynamo import DynamoRuns
+from antiphon.runs.sqs import SqsRunQueue
+from antiphon.runs.sweep import SweepRuns
 from antiphon.search.choose import far_vectors
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
@@ -50,6 +53,7 @@ class Wiring:
         self.media = DynamoMediaStore(table)
         self.budget = SettleBudget(DynamoBudget(table), system_clock)
         self.replies = Settle(DynamoConversations(table), system_clock)
+        self.runs = SweepRuns(DynamoRuns(table), SqsRunQueue(sqs, env["RUNS_QUEUE_URL"]), system_clock)
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
         )

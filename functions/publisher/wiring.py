@@ -40,6 +40,7 @@ class Settings:
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
+                ("run", "standard"): env["RUNS_QUEUE_URL"],
             },
         )
 

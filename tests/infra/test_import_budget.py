@@ -13,8 +13,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "av", "torch", "google.genai", "aws_xray_sdk", "moto")
 WEB = ("fastapi", "mangum", "pydantic", "starlette")
-LIGHT = ("authorizer", "auth", "health", "intake", "publisher", "delivery", "janitor", "mailer", "indexer", "docs")
-ROUTES = ("admin", "chat", "messages", "search", "speech", "webhooks")
+LIGHT = (
+    "authorizer",
+    "auth",
+    "health",
+    "intake",
+    "publisher",
+    "delivery",
+    "janitor",
+    "mailer",
+    "indexer",
+    "docs",
+)
+ROUTES = ("admin", "agent", "chat", "messages", "search", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

@@ -13,7 +13,15 @@ from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from antiphon.conversations.model import SILENT_FOR, ChatOptions, Citation, Conversation, Message, Status
+from antiphon.conversations.model import (
+    SILENT_FOR,
+    ChatOptions,
+    Citation,
+    Conversation,
+    Message,
+    Status,
+    created_event,
+)
 from antiphon.conversations.ports import Stale
 from antiphon.identity.tiers import Limits
 from antiphon.platform.clock import from_rfc3339, rfc3339
@@ -151,6 +159,22 @@ class DynamoConversations:
                 self._usage.tell(quota_reached(message.user_id, "", reply.month, "tokens", now))
                 raise QuotaExceeded("tokens", limits.tokens, now) from error
             raise Stale from error
+
+    def add(self, transaction: TransactWrite, message: Message, *, title: str | None = None) -> None:
+        """A new message that is whole, counted, with its event: what other stores write in their own transactions."""
+        rows = self._rows
+        here = self._at(message.user_id, message.conversation_id)
+        grown: list[Action] = [rows.message_count.add(1), rows.updated_at.set(rfc3339(message.created_at))]
+        if title:
+            grown.append(rows.title.set(title))
+        transaction.save(self._message_row(message), condition=self._messages.pk.does_not_exist())
+        transaction.update(here, grown, condition=rows.pk.exists())
+        transaction.save(event_row(self._events, created_event(message, message.created_at, None)))
+
+    def heard(self, transaction: TransactWrite, conversation_id: str, message_id: str, text: str) -> None:
+        """What a recording says, as the text of its message."""
+        row = self._messages(f"conv#{conversation_id}", f"msg#{message_id}")
+        transaction.update(row, [self._messages.content.set(text)], condition=self._messages.pk.exists())
 
     def progress(self, reply: Message) -> bool:
         rows = self._messages

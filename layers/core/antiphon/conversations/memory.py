@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from antiphon.conversations.budget import Reserved
-from antiphon.conversations.model import SILENT_FOR, Conversation, Message, Status
+from antiphon.conversations.model import SILENT_FOR, Conversation, Message, Status, created_event
 from antiphon.conversations.ports import Stale
 from antiphon.engines.chat import Source
 from antiphon.identity.tiers import Limits
@@ -69,6 +69,20 @@ class MemoryConversations:
             self._rows[known.id] = replace(known, message_count=known.message_count + 2, updated_at=now)
             for each in (message, reply):
                 self._messages[each.conversation_id, each.id] = each
+
+    def add(self, messages: Sequence[Message], *, title: str | None = None) -> bool:
+        """False where their conversation is not there."""
+        for message in messages:
+            known = self._rows.get(message.conversation_id)
+            if known is None:
+                return False
+            self._rows[known.id] = replace(known, message_count=known.message_count + 1, title=title or known.title)
+            self._messages[message.conversation_id, message.id] = message
+            self.events.append(created_event(message, message.created_at, None))
+        return True
+
+    def heard(self, conversation_id: str, message_id: str, text: str) -> None:
+        self._messages[conversation_id, message_id] = replace(self._messages[conversation_id, message_id], content=text)
 
     def progress(self, reply: Message) -> bool:
         with self._lock:

@@ -154,11 +154,12 @@ def tokens_of(text: str) -> int:
 
 def data_part(sources: tuple[Source, ...]) -> str:
     """Passages as one marked block. What looks like the mark inside them is broken, so that no passage can end it."""
-    shown = "\n".join(f"{source.label} {_inert(source.text)}" for source in sources)
+    shown = "\n".join(f"{source.label} {inert(source.text)}" for source in sources)
     return f"<passages>\n{shown}\n</passages>"
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
+    """On one line, and no mark of ours can be in it."""
     return text.replace("<", "‹").replace(">", "›").replace("\n", " ")
 
 

@@ -1,0 +1,79 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from antiphon.conversations.budget_dynamo import DynamoBudget
+from antiphon.conversations.dynamo import DynamoConversations
+from antiphon.conversations.passages import OwnPassages
+from antiphon.engines.chat_models import ChatModels, ChatSettings
+from antiphon.engines.voices import catalogue
+from antiphon.media.items_dynamo import DynamoMediaStore
+from antiphon.platform.clock import system_clock
+from antiphon.platform.secret import model_keys
+from antiphon.platform.table import Table
+from antiphon.runs.dynamo import DynamoRuns
+from antiphon.runs.sqs import SqsRunQueue
+from antiphon.runs.tools.calculate import CalculateTool
+from antiphon.runs.tools.look import SearchTool
+from antiphon.runs.tools.speech import SpeakTool, TranscribeTool
+from antiphon.runs.work import Work
+from antiphon.search.dynamo import DynamoIndex
+from antiphon.search.find import Find
+from antiphon.search.material import OwnMaterial
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.submit import Submit
+
+
+def chat_settings(region: str) -> ChatSettings:
+    env = os.environ
+    secret, gemini, openai, url = (
+        env["MODEL_KEYS"],
+        env["GEMINI_MODELS"],
+        env["OPEN_AI_MODELS"],
+        env["OPEN_AI_URL"],
+    )
+    keys = model_keys(secret, region) if gemini or openai else {}
+    return ChatSettings(
+        gemini_models=gemini,
+        gemini_key=keys.get("gemini", ""),
+        openai_models=openai,
+        openai_key=keys.get("openai", ""),
+        openai_url=url,
+    )
+
+
+@cache
+def work() -> Work:
+    import boto3
+
+    env = os.environ
+    table = Table(env["TABLE_NAME"], env["AWS_REGION"])
+    conversations, jobs = DynamoConversations(table), DynamoJobStore(table)
+    submit = Submit(
+        jobs=jobs,
+        media=DynamoMediaStore(table),
+        objects=S3Objects(s3_client(table.region), system_clock),
+        uploads_bucket=env["UPLOADS_BUCKET"],
+        clock=system_clock,
+    )
+    find = Find(DynamoIndex(table), OwnMaterial(conversations, jobs), system_clock)
+    tools = (
+        SearchTool(find),
+        TranscribeTool(submit, jobs),
+        SpeakTool(submit, jobs, catalogue(env["SYNTHESIZER"])[0].id),
+        CalculateTool(),
+    )
+    return Work(
+        store=DynamoRuns(table),
+        conversations=conversations,
+        models=ChatModels.of(chat_settings(table.region)),
+        passages=OwnPassages(conversations, jobs),
+        budget=DynamoBudget(table),
+        tools={tool.name: tool for tool in tools},
+        queue=SqsRunQueue(boto3.client("sqs", region_name=table.region), env["RUNS_QUEUE_URL"]),
+        clock=system_clock,
+    )

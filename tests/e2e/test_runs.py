@@ -1,0 +1,134 @@
+"""Runs end to end: a model that calls tools, jobs that a run waits for, a recording that is answered aloud."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.local.person import Person, upload
+from infra.local.receiver import Receiver
+from infra.local.recordings import spoken_wav
+from tests.model_servers import Act, OpenAiServer
+
+
+@pytest.fixture
+def model(provider: OpenAiServer) -> Iterator[OpenAiServer]:
+    provider.seen.clear()
+    yield provider
+    provider.script = [Act(("Good ", "mor", "ning."))]
+
+
+@pytest.fixture
+def talk(person: Person) -> str:
+    return str(person.post("/v1/conversations", {}).json()["id"])
+
+
+def start(person: Person, talk: str, **body: Any) -> str:
+    begun = person.post(f"/v1/conversations/{talk}/runs", body)
+    assert begun.status_code == 202, begun.text
+    assert begun.headers["Location"] == f"/v1/runs/{begun.json()['id']}"
+    return str(begun.json()["id"])
+
+
+def ended(person: Person, run: str, seconds: float = 90) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        seen: dict[str, Any] = person.get(f"/v1/runs/{run}").json()
+        if seen["status"] in ("succeeded", "failed", "canceled"):
+            return seen
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.2)
+
+
+def recording(person: Person) -> str:
+    sound = spoken_wav()
+    wanted = {"filename": "q.wav", "content_type": "audio/wav", "size": len(sound), "purpose": "transcription"}
+    made = person.post("/v1/uploads", wanted).json()
+    assert upload(made["upload"], sound).status_code == 204
+    return str(made["id"])
+
+
+def test_a_run_takes_steps_and_answers(person: Person, talk: str, model: OpenAiServer, receiver: Receiver) -> None:
+    """The model calls two tools at once; the second of them is not allowed."""
+    person.post("/v1/webhooks", {"url": receiver.url, "events": ["run.*"]})
+    model.script = [
+        Act(("Let me compute. ",), calls=(("calculate", {"expression": "17*23"}), ("transcribe", {"media_id": "x"}))),
+        Act(("It is 391.",)),
+    ]
+    run = ended(person, start(person, talk, content="What is 17 times 23?", tools=["calculate"]))
+    assert (run["status"], run["answer"], run["progress"]) == ("succeeded", "It is 391.", 100)
+    computed, refused = run["steps"][0]["calls"]
+    assert (computed["result"], refused["status"]) == ("17*23 = 391", "failed")
+    assert [t["function"]["name"] for t in model.seen[0]["tools"]] == ["calculate"]
+    newest, first = person.get(f"/v1/conversations/{talk}/messages").json()["data"]
+    assert (newest["id"], newest["content"], first["id"]) == (run["reply_id"], "It is 391.", run["message_id"])
+    assert person.get(f"/v1/conversations/{talk}").json()["message_count"] == 2
+    assert receiver.wait_for("run.succeeded").json["data"]["id"] == run["id"]
+    assert [r["id"] for r in person.get(f"/v1/runs?conversation_id={talk}").json()["data"]] == [run["id"]]
+    assert person.get("/v1/me/usage").json()["tokens"] > 0
+
+
+def test_a_model_that_fails_fails_the_run(person: Person, talk: str, model: OpenAiServer) -> None:
+    model.script = [Act(status=400)]
+    run = ended(person, start(person, talk, content="Hello?"))
+    assert (run["status"], run["error"]["code"], run["reply_id"]) == ("failed", "model_refused", None)
+    assert len(person.get(f"/v1/conversations/{talk}/messages").json()["data"]) == 1
+    refused = person.post(f"/v1/runs/{run['id']}/cancel")
+    assert (refused.status_code, refused.json()["code"]) == (409, "run_ended")
+
+
+def test_a_question_by_voice_is_heard_answered_and_spoken(person: Person, talk: str, model: OpenAiServer) -> None:
+    model.script = [Act(("Good morning to you.",))]
+    media = recording(person)
+    run_id = start(
+        person, talk, attachments=[{"type": "audio", "id": media}], speak={"format": "wav"}, metadata={"from": "phone"}
+    )
+    run = ended(person, run_id)
+    assert run["status"] == "succeeded", run["error"]
+    assert run["metadata"] == {"from": "phone"}
+    newest, first = person.get(f"/v1/conversations/{talk}/messages").json()["data"]
+    heard = run["steps"][0]["calls"][0]
+    assert (first["type"], first["content"]) == ("audio", heard["result"])
+    assert model.seen[-1]["messages"][-1]["content"] == heard["result"]
+    assert person.get(heard["output"]["link"]).json()["status"] == "succeeded"
+    (part,) = newest["parts"]
+    spoken = person.get(f"/v1/speech/{part['speech_id']}").json()
+    assert (spoken["status"], spoken["format"]) == ("succeeded", "wav")
+
+
+def test_a_run_is_canceled_while_it_waits_and_while_its_model_talks(
+    person: Person, talk: str, model: OpenAiServer
+) -> None:
+    model.script = [Act(("a", "b"), pause=20)]
+    run = start(person, talk, content="Talk for long.")
+    model_asked = time.monotonic() + 60
+    while not model.seen:
+        assert time.monotonic() < model_asked
+        time.sleep(0.1)
+    assert person.post(f"/v1/runs/{run}/cancel").json()["status"] == "canceled"
+    assert ended(person, run)["status"] == "canceled"
+    assert len(person.get(f"/v1/conversations/{talk}/messages").json()["data"]) == 1
+
+
+def test_the_agent_searches_what_the_user_has(person: Person, talk: str, model: OpenAiServer) -> None:
+    """L-01, L-03: as data, with the user's own rights."""
+    job = person.ended(person.transcribe(spoken_wav()))
+    segment = person.segments(job)[0]
+    word = max(segment["text"].split(), key=len).strip(".,")
+    deadline = time.monotonic() + 30
+    while not person.get(f"/v1/search?q={word}&in=transcripts").json()["data"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    minutes, seconds = divmod(int(segment["start"]), 60)
+    mark = f"[{minutes:02}:{seconds:02}]"
+    model.script = [Act(calls=(("search", {"query": word}),)), Act((f"It says so {mark}.",))]
+    run = ended(person, start(person, talk, content="What was said?"))
+    assert run["status"] == "succeeded", run
+    tool = model.seen[-1]["messages"][-1]
+    assert tool["role"] == "tool"
+    assert tool["content"].startswith("<passages>")
+    (cited,) = person.get(f"/v1/conversations/{talk}/messages").json()["data"][0]["citations"]
+    assert (cited["id"], cited["start"]) == (job["id"], segment["start"])
