@@ -47,7 +47,7 @@ def recording(person: Person) -> str:
     sound = spoken_wav()
     wanted = {"filename": "q.wav", "content_type": "audio/wav", "size": len(sound), "purpose": "transcription"}
     made = person.post("/v1/uploads", wanted).json()
-    assert upload(made["upload"], sound).status_code == 204
+    assert upload(made, sound).status_code == 204
     return str(made["id"])
 
 
