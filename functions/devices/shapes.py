@@ -43,7 +43,7 @@ class Capability(Shape):
 
     action: Action
     description: Description = ""
-    parameters: dict[str, Any] = Field(default_factory=lambda: dict(NO_PARAMETERS))
+    parameters: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=lambda: dict(NO_PARAMETERS))
     sensitive: bool = False
 
     def stated(self) -> model.Capability:
@@ -77,7 +77,7 @@ class NewCommand(Shape):
     """``expires_in``: seconds in which the device is to answer; ``confirm``: it waits for a yes first, five minutes at most."""
 
     action: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    arguments: Annotated[dict[str, Any], _within(MAX_ARGUMENTS)] = Field(default_factory=dict)
+    arguments: Annotated[dict[str, Any], Field(max_length=100), _within(MAX_ARGUMENTS)] = Field(default_factory=dict)
     expires_in: Annotated[int, Field(ge=model.MIN_EXPIRES_IN, le=model.MAX_EXPIRES_IN)] = EXPIRES_IN
     confirm: bool = False
 
@@ -91,7 +91,7 @@ class CommandResult(Shape):
     """``result``: whatever the device found, such as ``{"media_id": …}``; ``error``: why it failed."""
 
     status: Literal["succeeded", "failed"]
-    result: Annotated[dict[str, Any], _within(MAX_RESULT)] | None = None
+    result: Annotated[dict[str, Any], Field(max_length=1_000), _within(MAX_RESULT)] | None = None
     error: CommandError | None = None
 
     @model_validator(mode="after")

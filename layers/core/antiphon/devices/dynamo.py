@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -167,7 +167,9 @@ class DynamoDevices:
                 raise
             known = self.get(wanted.user_id, wanted.id)
             # Our own write whose answer was lost is no loss.
-            if known is None or (known.version, known.key_hash) != (wanted.version, wanted.key_hash):
+            if known is None or replace(known, last_seen_at=None) != _device(
+                self._row(replace(wanted, last_seen_at=None))
+            ):
                 raise Stale from error
 
     def _at(self, device: Device) -> DeviceRow:
