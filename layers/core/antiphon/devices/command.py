@@ -19,7 +19,7 @@ from antiphon.platform.pages import Page
 MAX_WAIT = 20
 """Seconds of a poll; a function has 29."""
 POLL_EVERY = 0.7
-"""Seconds. An idle look costs half a read unit: 15 of them for a poll of 20 seconds."""
+"""Seconds. An idle look costs half a read unit, a poll of 20 seconds 15 units."""
 LOOKED_AT = 500
 """Commands that one page of a filtered list looks at, at most."""
 _ROUNDS = 4
