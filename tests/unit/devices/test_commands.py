@@ -165,7 +165,8 @@ def test_a_result_said_twice_is_one_change(house: House) -> None:
 
 
 def test_a_sensitive_command_of_a_run_waits_for_the_users_yes(house: House) -> None:
-    command = house.send(action="send_intent", origin=Origin.RUN, run_id="run_1")
+    command = house.send(action="send_intent", origin="run", run_id="run_1")
+    assert (command.origin, command.status) == (Origin.RUN, Status.AWAITING_CONFIRMATION)
     assert house.take() == []
     assert command.run_id == "run_1"
     house.commands.confirm("usr_1", house.phone.id, command.id)

@@ -50,7 +50,7 @@ class Commands:
         action: str,
         arguments: Mapping[str, Any],
         *,
-        origin: Origin = Origin.USER,
+        origin: Origin | str = Origin.USER,
         run_id: str | None = None,
         confirm: bool = False,
         expires_in: int = EXPIRES_IN,
@@ -62,7 +62,7 @@ class Commands:
 
         Raises NotFound, Invalid (names the wrong argument), Conflict ``too_many_commands``, ``command_mismatch`` (another command has this seed).
         """
-        device = self._device(user_id, device_id)
+        origin, device = Origin(origin), self._device(user_id, device_id)
         known = self._commands.get(user_id, device_id, f"cmd_{seed}") if seed else None
         if known is not None:
             return _same(known, action, arguments)

@@ -94,11 +94,14 @@ class Devices:
         raise Unavailable("The device changes too fast; repeat in a moment.", retry_after=1)
 
     def delete(self, user_id: str, device_id: str) -> int:
-        """With all its commands; its key ends first. Gives the number of rows. Raises NotFound."""
+        """With all its commands; its key ends first. Gives the number of rows. Raises NotFound, Unavailable."""
         found = self._store.get(user_id, device_id)
         if found is None:
             raise NotFound("There is no such device.")
-        return self._store.remove(found)
+        try:
+            return self._store.remove(found)
+        except Stale:
+            raise Unavailable("The device changes too fast; repeat in a moment.", retry_after=1) from None
 
 
 def _checked(capabilities: tuple[Capability, ...]) -> tuple[Capability, ...]:

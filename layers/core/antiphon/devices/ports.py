@@ -36,7 +36,7 @@ class DeviceStore(Protocol):
         """Does nothing where the device is gone."""
 
     def remove(self, device: Device) -> int:
-        """First its key, then its commands, then the device; gives the number of rows. What was cut off is ended by a repeat."""
+        """First its key, then its commands, then the device; gives the number of rows. What was cut off is ended by a repeat. Raises Stale."""
 
 
 class CommandStore(Protocol):
