@@ -117,6 +117,40 @@ _WEBHOOK = {
     "disabled_reason": maybe(TEXT),
     "created_at": TIME,
 }
+_CAPABILITY = {
+    "action": TEXT,
+    "description": TEXT,
+    "parameters": {**ANYTHING, "description": "JSON Schema of the arguments, references written out."},
+    "sensitive": FLAG,
+}
+_DEVICE = {
+    "id": an_id("dev"),
+    "name": TEXT,
+    "platform": TEXT,
+    "capabilities": many(closed(_CAPABILITY)),
+    "created_at": TIME,
+    "updated_at": TIME,
+    "last_seen_at": maybe({**TIME, "description": "True to a minute."}),
+}
+_COMMAND = {
+    "id": an_id("cmd"),
+    "device_id": an_id("dev"),
+    "action": TEXT,
+    "arguments": ANYTHING,
+    "status": one_of(
+        "awaiting_confirmation", "pending", "delivered", "acknowledged", "succeeded", "failed", "expired", "canceled"
+    ),
+    "origin": one_of("user", "run"),
+    "run_id": maybe(TEXT),
+    "deliveries": {**COUNT, "description": "How often it was handed out."},
+    "error": maybe(closed({"code": TEXT, "detail": TEXT})),
+    "created_at": TIME,
+    "expires_at": TIME,
+    "delivered_at": maybe(TIME),
+    "confirmed_at": maybe(TIME),
+    "acknowledged_at": maybe(TIME),
+    "finished_at": maybe(TIME),
+}
 _UPLOAD = {
     "method": {"const": "POST"},
     "url": TEXT,
@@ -401,6 +435,10 @@ SCHEMAS: dict[str, Schema] = {
             ),
         }
     ),
+    "Device": closed(_DEVICE),
+    "NewDeviceKey": closed({**_DEVICE, "key": {"type": "string", "description": "Shown here and never again."}}),
+    "CommandEntry": closed(_COMMAND),
+    "Command": closed({**_COMMAND, "result": maybe(ANYTHING)}),
     "Webhook": closed(_WEBHOOK),
     "NewWebhookSecret": closed(
         {**_WEBHOOK, "secret": {"type": "string", "description": "Shown here and never again."}}
@@ -526,6 +564,18 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "DELETE /v1/admin/users/{id}/sessions": {204: None},
     "GET /v1/admin/audit": {200: page(ref("AuditEntry"))},
     "GET /v1/admin/tiers": {200: page(ref("Tier"))},
+    "GET /v1/devices": {200: page(ref("Device"))},
+    "POST /v1/devices": {201: ref("NewDeviceKey")},
+    "GET /v1/devices/{id}": {200: ref("Device")},
+    "PATCH /v1/devices/{id}": {200: ref("Device")},
+    "DELETE /v1/devices/{id}": {200: ref("Deleted")},
+    "GET /v1/devices/{id}/commands": {200: page(ref("CommandEntry"))},
+    "POST /v1/devices/{id}/commands": {201: ref("Command")},
+    "GET /v1/devices/{id}/commands/{command_id}": {200: ref("Command")},
+    **{
+        f"POST /v1/devices/{{id}}/commands/{{command_id}}/{_step}": {200: ref("Command")}
+        for _step in ("confirm", "cancel", "acknowledge", "result")
+    },
     "GET /v1/webhooks": {200: page(ref("Webhook"))},
     "POST /v1/webhooks": {201: ref("NewWebhookSecret")},
     "GET /v1/webhooks/{id}": {200: ref("Webhook")},

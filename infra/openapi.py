@@ -24,7 +24,7 @@ from infra.answers import ANSWERS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
-FASTAPI = ("admin", "chat", "messages", "search", "speech", "webhooks")
+FASTAPI = ("admin", "chat", "devices", "messages", "search", "speech", "webhooks")
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:6px}
@@ -125,7 +125,10 @@ def _security(access: Access) -> dict[str, Any]:
         Who.CALLER: f"An API key needs the scope `{access.scope}`.",
         Who.PERSON: "For signed-in persons; API keys cannot do this.",
         Who.ADMIN: "For administrators.",
+        Who.DEVICE: "For the device's own key.",
     }[access.who]
+    if access.device and access.who is not Who.DEVICE:
+        text += " The device's own key can do this too."
     return {"security": [{"bearer": []}], "x-access": text}
 
 
@@ -150,9 +153,11 @@ def document() -> dict[str, Any]:
         schemas |= {k: v for k, v in made["components"]["schemas"].items() if "ValidationError" not in k}
         for path, methods in made["paths"].items():
             for method, operation in methods.items():
-                route = f"{method.upper()} {re.sub(r'{[a-z_]+}', '{id}', path)}"
+                first = next(iter(re.findall(r"{([a-z_]+)}", path)), None)
+                route = f"{method.upper()} {path.replace(f'{{{first}}}', '{id}')}"
                 for parameter in operation.get("parameters", ()):
-                    parameter["name"] = "id" if parameter["in"] == "path" else parameter["name"]
+                    own = parameter["in"] == "path" and parameter["name"] == first
+                    parameter["name"] = "id" if own else parameter["name"]
                     parameter["schema"].pop("title", None)
                 kept = {key: operation[key] for key in ("parameters", "requestBody", "description") if key in operation}
                 operations[route] = kept
@@ -206,7 +211,7 @@ def document() -> dict[str, Any]:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An access token or an API key (ap_live_…).",
+                    "description": "An access token, an API key or the key of a device (ap_live_…).",
                 }
             },
         },

@@ -97,6 +97,31 @@ def test_a_repeat_is_no_second_act_in_the_audit_log(desk: Idempotency, clock: He
     assert [(e.target, e.outcome) for e in audit.entries.values()] == [("thing_1", "201"), ("thing_1", "replayed")]
 
 
+def test_an_answer_with_a_secret_is_not_stored_and_a_repeat_comes_again_with_the_same_seed(desk: Idempotency) -> None:
+    made = make_app(
+        "test",
+        logger=make_logger("test"),
+        idempotency=desk,
+        gate=make_gate(),
+        version="1",
+        secret_answers=("/v1/things",),
+    )
+    seeds: list[str | None] = []
+
+    @made.post("/v1/things", status_code=201)
+    def create(request: Request) -> dict[str, str]:
+        seeds.append(seed_of(request))
+        return {"id": "thing_1", "key": f"secret-{len(seeds)}"}
+
+    assert [post(made)[2]["key"] for _ in range(3)] == ["secret-1", "secret-2", "secret-3"]
+    assert seeds[0] is not None
+    assert len(set(seeds)) == 1
+    kept = desk.begin(user="usr_1", method="POST", path="/v1/things", key="k1", body=b"{}").answer
+    assert kept is not None
+    assert "secret" not in kept.body
+    assert post(made, body='{"a": 1}')[2]["code"] == "idempotency_mismatch"
+
+
 @pytest.mark.parametrize("other", [{"user": "usr_2"}, {"key": "k2"}], ids=str)
 def test_a_key_is_of_its_user(app: FastAPI, things: Things, other: dict[str, str]) -> None:
     """A-42"""

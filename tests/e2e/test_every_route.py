@@ -30,9 +30,14 @@ BODIES = {
     "PATCH /v1/conversations/{id}": {"title": "mine"},
     "POST /v1/conversations/{id}/messages": {"content": "mine"},
     "POST /v1/conversations/{id}/messages/stream": {"content": "mine"},
+    "PATCH /v1/devices/{id}": {"name": "mine"},
+    "POST /v1/devices/{id}/commands": {"action": "notify"},
+    "POST /v1/devices/{id}/commands/{command_id}/result": {"status": "succeeded"},
 }
 """Good ones, for those routes that look at the body first."""
-WITH_ID = [route for route in CLOSED if "{id}" in route and route not in ADMIN]
+DEVICE = [route for route in CLOSED if ROUTES[route].who is Who.DEVICE]
+WITH_ID = [route for route in CLOSED if "{id}" in route and route not in ADMIN + DEVICE]
+PHONE = {"name": "Phone", "platform": "android", "capabilities": [{"action": "notify"}]}
 EVERYWHERE = ("none", "another body", "no signature", "expired", "another audience", "no such key")
 AT_ONCE = 5
 NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -41,7 +46,13 @@ NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 def call(http: httpx.Client, route: str, token: str | None, thing: str = f"job_{NOWHERE}") -> httpx.Response:
     method, path = route.split(" ")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return http.request(method, path.replace("{id}", thing), headers=headers)
+    return http.request(method, path_of(path, thing), headers=headers)
+
+
+def path_of(path: str, thing: str) -> str:
+    """thing: the id; of a thing that belongs to another one ``<id>/<its own>``."""
+    first, _, second = thing.partition("/")
+    return path.replace("{id}", first).replace("{command_id}", second or f"cmd_{NOWHERE}")
 
 
 def code_of(answer: httpx.Response) -> str:
@@ -124,11 +135,27 @@ def test_a_key_does_only_what_its_scope_says(http: httpx.Client, keys: dict[str,
     access = ROUTES[route]
     if access.who is not Who.CALLER:
         refused = call(http, route, keys["all"])
-        assert (refused.status_code, refused.json()["code"]) == (403, "person_required")
+        code = "device_required" if access.who is Who.DEVICE else "person_required"
+        assert (refused.status_code, refused.json()["code"]) == (403, code)
         return
     assert call(http, route, keys[str(access.scope)]).status_code not in (401, 403)
     refused = call(http, route, keys[f"but {access.scope}"])
     assert (refused.status_code, code_of(refused)) == (403, "insufficient_scope")
+
+
+@pytest.fixture(scope="module")
+def device_key(anna: Person) -> str:
+    return str(anna.post("/v1/devices", PHONE).json()["key"])
+
+
+@pytest.mark.parametrize("route", CLOSED)
+def test_the_key_of_a_device_opens_no_other_door(http: httpx.Client, device_key: str, route: str) -> None:
+    """A-38. On its own routes: another device is not there."""
+    answer = call(http, route, device_key, f"dev_{NOWHERE}")
+    if not ROUTES[route].device:
+        assert (answer.status_code, code_of(answer)) == (403, "device_key")
+    else:
+        assert answer.status_code in (404, 422), answer.text
 
 
 @pytest.mark.parametrize("route", ADMIN)
@@ -144,11 +171,14 @@ def things(http: httpx.Client) -> Iterator[dict[str, str]]:
     ben = Person.register(http)
     with Receiver() as receiver:
         hook = ben.post("/v1/webhooks", {"url": receiver.url, "events": ["*"]}).json()["id"]
+        phone = ben.post("/v1/devices", PHONE).json()["id"]
+        command = ben.post(f"/v1/devices/{phone}/commands", {"action": "notify", "confirm": True}).json()["id"]
         wanted = {"filename": "a.wav", "content_type": "audio/wav", "size": 1000}
         yield {
             "/v1/transcriptions": ben.post("/v1/transcriptions", wanted).json()["id"],
             "/v1/speech": ben.speak("Hello.")["id"],
             "/v1/webhooks": hook,
+            "/v1/devices": f"{phone}/{command}",
             "/v1/deliveries": ben.post(f"/v1/webhooks/{hook}/test").json()["id"],
             "/v1/api-keys": ben.post("/v1/api-keys", {"name": "b", "scopes": ["speech:read"]}).json()["id"],
             "/v1/conversations": ben.post("/v1/conversations", {}).json()["id"],
@@ -164,11 +194,12 @@ def test_what_belongs_to_somebody_else_is_not_there(
     """A-41: the answer is that to an id which nobody has."""
     theirs = things[route.split(" ")[1].partition("/{id}")[0]]
     nobodys = theirs.partition("_")[0] + f"_{NOWHERE}"
+    nobodys += f"/cmd_{NOWHERE}" if "/" in theirs else ""
     bodies = BODIES.get(route) or BODIES.get(route.split(" ")[0])
     answers = []
     for thing in (theirs, nobodys):
         method, path = route.split(" ")
-        answer = anna.call(method, path.replace("{id}", thing), **({"json": bodies} if bodies else {}))
+        answer = anna.call(method, path_of(path, thing), **({"json": bodies} if bodies else {}))
         body = answer.json()
         body.pop("request_id")
         answers.append((answer.status_code, body))
@@ -189,7 +220,10 @@ def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, rece
     talk = person.post("/v1/conversations", {"title": "x", "settings": {"top_p": 0.5}}).json()["id"]
     person.post(f"/v1/conversations/{talk}/messages", {"content": "Hello."})
     person.post("/v1/presets", {"name": "x"})
+    phone = person.post("/v1/devices", PHONE).json()["id"]
+    command = person.post(f"/v1/devices/{phone}/commands", {"action": "notify"}).json()["id"]
     ids = {"/v1/speech": job["id"], "/v1/webhooks": hook, "/v1/conversations": talk}
+    ids["/v1/devices"] = f"{phone}/{command}"
     seen = 0
     for path, methods in document["paths"].items():
         place = path.partition("/{id}")[0]
@@ -197,7 +231,7 @@ def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, rece
             continue
         if "get" not in methods or ("{id}" in path and place not in ids):
             continue
-        answer = person.get(path.replace("{id}", ids.get(place, "")))
+        answer = person.get(path_of(path, ids.get(place, "")))
         assert answer.status_code == 200, (path, answer.text)
         content = methods["get"]["responses"]["200"]["content"]
         kind = answer.headers["Content-Type"].split(";")[0]

@@ -13,19 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "av", "torch", "google.genai", "aws_xray_sdk", "moto")
 WEB = ("fastapi", "mangum", "pydantic", "starlette")
-LIGHT = (
-    "authorizer",
-    "auth",
-    "health",
-    "intake",
-    "publisher",
-    "delivery",
-    "janitor",
-    "mailer",
-    "indexer",
-    "docs",
-)
-ROUTES = ("admin", "agent", "chat", "messages", "search", "speech", "webhooks")
+LIGHT = ("auth", "authorizer", "delivery", "docs", "health", "indexer", "intake", "janitor", "mailer", "publisher")
+ROUTES = ("admin", "agent", "chat", "devices", "messages", "search", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

@@ -184,6 +184,8 @@ class Account:
             (f"user#{self.id}", f"preset#pre_{self.canary}", {"name": self.canary}),
             (f"user#{self.id}", f"key#{key}", {"hash": f"{self.canary}-hash"}),
             (f"apikey#{self.canary}-hash", "key", {"user_id": self.id}),
+            (f"user#{self.id}", f"device#dev_{self.canary}", {"hash": f"{self.canary}-device-hash"}),
+            (f"apikey#{self.canary}-device-hash", "key", {"user_id": self.id}),
             (f"user#{self.id}", f"federated#{self.canary}-subject", {}),
             (f"federated#{self.canary}-subject", "user", {"user_id": self.id}),
             (f"attempts#account#{email_key(self.email)}", "attempts", {}),

@@ -64,8 +64,28 @@ def test_a_key_needs_the_scope_of_the_route(gate: Gate, route: str, access: Acce
 def test_a_person_may_call_every_route_and_nobody_none(gate: Gate, route: str, access: Access) -> None:
     with pytest.raises(Unauthorized):
         gate.enter(event(route, user_id=""), "req_1")
-    if access.who is not Who.ADMIN:
+    if access.who not in (Who.ADMIN, Who.DEVICE):
         assert gate.enter(event(route), "req_1").caller
+
+
+@pytest.mark.parametrize(("route", "access"), CLOSED, ids=lambda v: v if isinstance(v, str) else "")
+def test_the_key_of_a_device_opens_its_own_routes_and_nothing_else(gate: Gate, route: str, access: Access) -> None:
+    """A-38: also with scopes and a role that the key of a device never has."""
+    device = {**key(*SCOPES), "key_id": "dev_01ARZ3NDEKTSV4RRFFQ69G5FAV", "role": "admin"}
+    if "/v1/devices/{id}" in route and access.device:
+        assert gate.enter(event(route, **device), "req_1").caller
+        return
+    with pytest.raises(Forbidden) as refused:
+        gate.enter(event(route, **device), "req_1")
+    assert refused.value.code == "device_key"
+
+
+@pytest.mark.parametrize("route", [r for r, a in CLOSED if a.who is Who.DEVICE])
+def test_what_a_device_says_nobody_says_in_its_place(gate: Gate, route: str) -> None:
+    for context in ({}, {"role": "admin"}, key(*SCOPES)):
+        with pytest.raises(Forbidden) as refused:
+            gate.enter(event(route, **context), "req_1")
+        assert refused.value.code == "device_required"
 
 
 @pytest.mark.parametrize("route", [r for r, a in CLOSED if a.who is Who.PERSON])

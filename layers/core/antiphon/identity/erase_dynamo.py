@@ -55,7 +55,7 @@ class OpenEndpointRow(Row):
 
 
 class LeadingRow(Row):
-    """``hash``: by which others find an API key."""
+    """``hash``: by which others find an API key, or that of a device."""
 
     hash = UnicodeAttribute(null=True)
 
@@ -240,5 +240,5 @@ def _led_to_by(row: LeadingRow) -> Iterator[str]:
         yield f"webhook#{rest}"
     elif kind == "federated":
         yield f"federated#{rest}"
-    elif kind == "key" and row.hash:
+    elif kind in ("key", "device") and row.hash:
         yield f"apikey#{row.hash}"

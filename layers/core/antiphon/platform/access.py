@@ -15,29 +15,33 @@ from antiphon.platform.request import Caller
 
 
 class Who(Enum):
-    """``CALLER``: a signed-in person, or a key with the route's scope; ``PERSON``, ``ADMIN``: never a key."""
+    """``CALLER``: a signed-in person, or a key with the route's scope; ``PERSON``, ``ADMIN``: never a key; ``DEVICE``: only a device by its own key."""
 
     PUBLIC = "public"
     CALLER = "caller"
     PERSON = "person"
     ADMIN = "admin"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True)
 class Access:
-    """scope: what an API key needs; action: its name in the audit log, None where nothing is changed; creates: counts as a creation."""
+    """scope: what an API key needs; action: its name in the audit log, None where nothing is changed; creates: counts as a creation; device: a device may
+    too, by its own key, which opens nothing else."""
 
     who: Who
     scope: str | None = None
     action: str | None = None
     creates: bool = False
+    device: bool = False
 
 
 _OPEN = Access(Who.PUBLIC)
+_DEVICE = Access(Who.DEVICE, device=True)  # the command itself is the log of what the device did
 
 
-def _keyed(scope: str, action: str | None = None, *, creates: bool = False) -> Access:
-    return Access(Who.CALLER, scope, action, creates)
+def _keyed(scope: str, action: str | None = None, *, creates: bool = False, device: bool = False) -> Access:
+    return Access(Who.CALLER, scope, action, creates, device)
 
 
 def _person(action: str | None = None, *, creates: bool = False) -> Access:
@@ -119,6 +123,18 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/webhooks/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
         "GET /v1/webhooks/{id}/deliveries": _keyed("webhooks:read"),
         "POST /v1/deliveries/{id}/redeliver": _keyed("webhooks:write", "delivery.redeliver", creates=True),
+        "GET /v1/devices": _keyed("devices:read"),
+        "POST /v1/devices": _keyed("devices:write", "device.create", creates=True),
+        "GET /v1/devices/{id}": _keyed("devices:read", device=True),
+        "PATCH /v1/devices/{id}": _keyed("devices:write", "device.update", device=True),
+        "DELETE /v1/devices/{id}": _keyed("devices:write", "device.delete"),
+        "GET /v1/devices/{id}/commands": _keyed("devices:read", device=True),
+        "POST /v1/devices/{id}/commands": _keyed("devices:write", "device.command.create", creates=True),
+        "GET /v1/devices/{id}/commands/{command_id}": _keyed("devices:read", device=True),
+        "POST /v1/devices/{id}/commands/{command_id}/confirm": _person("device.command.confirm"),
+        "POST /v1/devices/{id}/commands/{command_id}/cancel": _keyed("devices:write", "device.command.cancel"),
+        "POST /v1/devices/{id}/commands/{command_id}/acknowledge": _DEVICE,
+        "POST /v1/devices/{id}/commands/{command_id}/result": _DEVICE,
         "GET /v1/admin/users": _admin(),
         "GET /v1/admin/users/{id}": _admin(),
         "PATCH /v1/admin/users/{id}": _admin("admin.user.update"),
@@ -157,11 +173,19 @@ def methods_of(path: str) -> list[str]:
 
 
 def _fits(template: list[str], parts: list[str]) -> bool:
-    return len(template) == len(parts) and all(t in (p, "{id}") for t, p in zip(template, parts, strict=True))
+    return len(template) == len(parts) and all(
+        t == p or t.startswith("{") for t, p in zip(template, parts, strict=True)
+    )
 
 
 def check(access: Access, caller: Caller) -> None:
-    """Raises Forbidden: ``person_required``, ``insufficient_scope``, ``admin_required``."""
+    """Raises Forbidden: ``device_key``, ``device_required``, ``person_required``, ``insufficient_scope``, ``admin_required``."""
+    if caller.device_id:
+        if access.device:
+            return
+        raise Forbidden("A device's key can only take and answer the device's own commands.", code="device_key")
+    if access.who is Who.DEVICE:
+        raise Forbidden("Only the device can do this, with its own key.", code="device_required")
     if access.who in (Who.PERSON, Who.ADMIN) and caller.key_id:
         raise Forbidden("An API key cannot do this; sign in.", code="person_required")
     if caller.key_id and access.scope not in caller.scopes:

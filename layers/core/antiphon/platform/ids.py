@@ -8,7 +8,24 @@ from datetime import datetime
 
 from ulid import ULID
 
-PREFIXES = ("usr", "key", "ses", "conv", "msg", "run", "job", "med", "doc", "whk", "dlv", "evt", "req", "pre")
+PREFIXES = (
+    "usr",
+    "key",
+    "ses",
+    "conv",
+    "msg",
+    "run",
+    "job",
+    "med",
+    "doc",
+    "whk",
+    "dlv",
+    "evt",
+    "req",
+    "pre",
+    "dev",
+    "cmd",
+)
 _ID = re.compile(r"(?P<prefix>[a-z]{3,4})_[0-9A-HJKMNP-TV-Z]{26}")
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from antiphon.platform.errors import Unauthorized
-from antiphon.platform.ids import new_id
+from antiphon.platform.ids import is_id, new_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """What the authorizer found. ``key_id``, ``scopes``: of an API key; a signed-in person has a ``session_id``, and may do all that the role allows."""
+    """What the authorizer found. ``key_id``, ``scopes``: of an API key; a device's own key has the id of the device; a signed-in person has a ``session_id``,
+    and may do all that the role allows."""
 
     user_id: str
     tier: str
@@ -23,6 +24,11 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     key_id: str = ""
     session_id: str = ""
+
+    @property
+    def device_id(self) -> str:
+        """Of a device that calls by its own key; else empty."""
+        return self.key_id if is_id(self.key_id, "dev") else ""
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:

@@ -6,7 +6,7 @@
 | email        | email#<sha256>     | user                      |                  |                 |          | register, login (one user per address)      |
 | session      | user#<usr>         | session#<ses>             |                  |                 | 30 d     | authorizer, session list                    |
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
-| key-ref      | apikey#<sha256>    | key                       |                  |                 | expiry   | authorizer                                  |
+| key-ref      | apikey#<sha256>    | key                       |                  |                 | expiry   | authorizer; of an API key or a device       |
 | usage        | user#<usr>         | usage#<month or "now">    |                  |                 |          | quotas, own usage                           |
 | federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
 | federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
@@ -23,6 +23,8 @@
 | posting      | search#<usr>       | w#<word>#<kind>#<part> |             |                 |          | search: where a word stands, newest first   |
 | entry        | search#<usr>       | entry#<kind>#<parent>#<part> |       |                 |          | indexer: all words of a part                |
 | vector       | search#<usr>       | v#<kind>#<part>#<n> |                |                 |          | search by meaning                           |
+| device       | user#<usr>         | device#<dev>              |                  |                 |          | get by id, list; its key: key-ref           |
+| command      | user#<usr>         | command#<dev>#<cmd>       | due#command#<dev> | due time       | 30 d     | log newest first; the device's poll, until it has ended |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
 | webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
 | webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -48,7 +48,16 @@ def wants_stream(request: Request) -> bool:
     return MEDIA_TYPE in accepted or request.url.path.endswith("/stream")
 
 
-def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate, version: str) -> FastAPI:
+def make_app(
+    title: str,
+    *,
+    logger: Logger,
+    idempotency: Idempotency,
+    gate: Gate,
+    version: str,
+    secret_answers: Collection[str] = (),
+) -> FastAPI:
+    """secret_answers: paths whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the same seed."""
     app = FastAPI(
         title=title,
         version=version,
@@ -103,7 +112,7 @@ def make_app(title: str, *, logger: Logger, idempotency: Idempotency, gate: Gate
         try:
             let_in = await run_in_threadpool(gate.enter, event, request_id)
             await _check_body(request)
-            response = await _once(request, call_next, idempotency)
+            response = await _once(request, call_next, idempotency, secret=request.url.path in secret_answers)
         except AntiphonError as error:
             response = failed(request, error)
         except Exception as defect:
@@ -167,7 +176,11 @@ def _path(location: tuple[Any, ...]) -> str:
 
 
 async def _once(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]], idempotency: Idempotency
+    request: Request,
+    call_next: Callable[[Request], Awaitable[Response]],
+    idempotency: Idempotency,
+    *,
+    secret: bool,
 ) -> Response:
     key = request.headers.get("idempotency-key")
     stores_nothing = request.url.path in openai_errors.PATHS or request.url.path.endswith("/export")
@@ -181,6 +194,9 @@ async def _once(
     )
     if wants_stream(request):
         return await _stream_once(request, call_next, idempotency, record)
+    if record.answer and secret:
+        request.scope["antiphon.seed"] = record.seed
+        return await call_next(request)
     if record.answer:
         replayed = Response(record.answer.body, record.answer.status, dict(record.answer.headers))
         replayed.headers["Idempotent-Replayed"] = "true"
@@ -196,7 +212,9 @@ async def _once(
     if response.status_code >= 500 or response.status_code == 429:
         await run_in_threadpool(idempotency.release, record)
     else:
-        await run_in_threadpool(idempotency.finish, record, Answer(response.status_code, kept, content.decode()))
+        await run_in_threadpool(
+            idempotency.finish, record, Answer(response.status_code, kept, "" if secret else content.decode())
+        )
     return Response(content, response.status_code, dict(kept))
 
 
