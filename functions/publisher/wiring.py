@@ -37,6 +37,8 @@ class Settings:
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
+                ("document", "standard"): env["DOCUMENT_QUEUE_URL"],
+                ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
             },
         )
 

@@ -151,4 +151,4 @@ def test_a_function_may_write_to_its_own_log_only(name: str, cloud: System) -> N
 def test_the_light_functions_do_not_carry_the_web_layer(cloud: System) -> None:
     layers = {f.name: str(f.properties["Layers"]) for f in cloud.all("AWS::Lambda::Function")}
     web = {name for name, carried in layers.items() if "template/WebLayer" in carried}
-    assert web == {"api/Admin", "api/Chat", "api/Messages", "api/Speech", "api/Webhooks"}
+    assert web == {"api/Admin", "api/Chat", "api/Documents", "api/Messages", "api/Speech", "api/Webhooks"}

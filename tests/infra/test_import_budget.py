@@ -11,10 +11,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("numpy", "av", "torch", "google.genai", "aws_xray_sdk", "moto")
+HEAVY = (
+    "numpy",
+    "av",
+    "torch",
+    "google.genai",
+    "aws_xray_sdk",
+    "moto",
+    "docx",
+    "lxml",
+    "openpyxl",
+    "pptx",
+    "pypdfium2",
+)
 WEB = ("fastapi", "mangum", "pydantic", "starlette")
-LIGHT = ("authorizer", "auth", "health", "intake", "publisher", "delivery", "janitor", "mailer", "docs")
-ROUTES = ("admin", "chat", "messages", "speech", "webhooks")
+LIGHT = ("authorizer", "auth", "health", "intake", "publisher", "delivery", "janitor", "mailer", "docs", "reader")
+ROUTES = ("admin", "chat", "documents", "messages", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

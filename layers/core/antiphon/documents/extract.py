@@ -174,7 +174,7 @@ def csv_(file: BinaryIO) -> Iterator[str]:
 
 
 def html(file: BinaryIO) -> Iterator[str]:
-    """What a reader sees, without scripts and styles."""
+    """What a reader sees, without scripts and styles; what is nested deeper than 2,048 elements is not read."""
     from lxml import etree
 
     text = _decoded(file)

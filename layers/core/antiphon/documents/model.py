@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from antiphon.platform.errors import JobError
 
 FORMATS = ("pdf", "docx", "pptx", "xlsx", "txt", "md", "html", "csv")
-MAX_BYTES = 100 * 1024**2
-"""Of a document that is uploaded."""
 SECTION = 3_000
 """Characters of a page where the format has none: cut at the border of a paragraph or row."""
 PART = 60_000
@@ -132,3 +130,15 @@ def _border(text: str, place: int) -> int:
         return len(text)
     found = max(text.rfind(" ", place - 100, place), text.rfind("\n", place - 100, place))
     return found + 1 if found > 0 else place
+
+
+def pages_of(parts: Iterable[Part]) -> Iterator[Page]:
+    """parts: in order."""
+    held: list[Part] = []
+    for part in parts:
+        if held and held[0].page != part.page:
+            yield Page(held[0].page, "".join(p.text for p in held))
+            held = []
+        held.append(part)
+    if held:
+        yield Page(held[0].page, "".join(p.text for p in held))
