@@ -66,7 +66,7 @@ LOCK_SOURCES = {
     ROOT / "layers/runtime/requirements.in": ROOT / "layers/runtime/requirements.txt",
     ROOT / "layers/web/requirements.in": ROOT / "layers/web/requirements.txt",
     ROOT / "layers/assistant/requirements.in": ROOT / "layers/assistant/requirements.txt",
-    ROOT / "layers/documents/requirements.in": ROOT / "layers/documents/requirements.txt",
+    ROOT / "layers/parsers/requirements.in": ROOT / "layers/parsers/requirements.txt",
 }
 
 
