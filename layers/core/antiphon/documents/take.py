@@ -21,8 +21,6 @@ from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.progress import Progress
 from antiphon.work.lease import Lease
 
-BATCH = 90
-"""Parts that are written at once."""
 ENGINES: Mapping[str, str] = MappingProxyType(
     {"pdf": "pdfium", "docx": "python-docx", "pptx": "python-pptx", "xlsx": "openpyxl", "html": "libxml2"}
 )
@@ -44,11 +42,20 @@ class Open(Protocol):
 
 
 class TakeDocument:
-    """A `work.worker.Work`. Reading the same again writes the same: an attempt that ended in the middle costs time and nothing else."""
+    """A `work.worker.Work`. batch: parts that are written at once. Reading the same again writes the same: an attempt that ended in the middle costs time and nothing else."""
 
     def __init__(
-        self, *, store: JobStore, pages: DocumentPages, objects: Objects, open: Open, work_dir: Path, clock: Clock
+        self,
+        *,
+        store: JobStore,
+        pages: DocumentPages,
+        objects: Objects,
+        open: Open,
+        work_dir: Path,
+        clock: Clock,
+        batch: int = 90,
     ) -> None:
+        self._batch = batch
         self._store = store
         self._pages = pages
         self._objects = objects
@@ -98,7 +105,7 @@ class TakeDocument:
         for page in pages:
             count, words = page.number, words + words_in(page.text)
             waiting += parts_of(page)
-            if len(waiting) >= BATCH:
+            if len(waiting) >= self._batch:
                 lease.check()
                 self._pages.write(progress.job, waiting)
                 waiting = []
