@@ -161,7 +161,7 @@ def test_a_document_that_is_deleted_meanwhile_leaves_nothing(room: Room) -> None
     room.book.pages = [Page(n, "x") for n in range(1, 3 * BATCH)]
     remove = Remove(jobs=room.jobs, objects=room.objects, uploads_bucket=BUCKET, clock=room.clock)
     calls = iter(range(10_000))
-    room.book.between = lambda: remove(USER, Kind.DOCUMENT, "doc_1") and None if next(calls) == BATCH + 5 else None
+    room.book.between = lambda: remove(USER, Kind.DOCUMENT, "doc_1") and None if next(calls) == BATCH + 2 else None
     assert room.take().what == "dropped"
     assert room.jobs.get(USER, Kind.DOCUMENT, "doc_1") is None
     assert max(part.page for part in room.pages.parts("doc_1")) == BATCH
