@@ -248,6 +248,46 @@ SCHEMAS: dict[str, Schema] = {
             "marks_url": TEXT,
         }
     ),
+    "Document": closed(
+        {
+            **{name: schema for name, schema in _JOB.items() if name not in ("language", "duration")},
+            "id": an_id("doc"),
+            "kind": {"const": "document"},
+            "filename": maybe(TEXT),
+            "format": maybe(one_of("pdf", "docx", "pptx", "xlsx", "txt", "md", "html", "csv")),
+            "size": maybe({**COUNT, "description": "Bytes."}),
+            "pages": maybe(COUNT),
+            "words": maybe(COUNT),
+            "upload": maybe(ref("Upload")),
+        }
+    ),
+    "DocumentPage": closed({"page": {"type": "integer", "minimum": 1}, "text": TEXT}),
+    "DocumentAnswer": closed(
+        {
+            "passages": many(
+                closed(
+                    {
+                        "document_id": an_id("doc"),
+                        "page": {"type": "integer", "minimum": 1},
+                        "text": TEXT,
+                        "score": {"type": "number", "minimum": 0, "description": "Only its order means something."},
+                    }
+                ),
+                "The best first.",
+            ),
+            "answer": maybe(
+                closed(
+                    {
+                        "content": TEXT,
+                        "citations": many(ref("Citation")),
+                        "model": TEXT,
+                        "finish_reason": TEXT,
+                        "tokens": closed({"input": COUNT, "output": COUNT}),
+                    }
+                )
+            ),
+        }
+    ),
     "Word": _WORD,
     "Segment": _SEGMENT,
     "Transcript": closed(
@@ -535,6 +575,13 @@ ANSWERS: dict[str, dict[int, Any]] = {
     },
     "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
     "GET /v1/voices": {200: page(ref("Voice"))},
+    "GET /v1/documents": {200: page(ref("Document"))},
+    "POST /v1/documents": {201: ref("Document")},
+    "GET /v1/documents/{id}": {200: ref("Document")},
+    "PATCH /v1/documents/{id}": {200: ref("Document")},
+    "DELETE /v1/documents/{id}": {200: ref("Deleted")},
+    "GET /v1/documents/{id}/text": {200: {"application/json": page(ref("DocumentPage")), "text/plain": TEXT}},
+    "POST /v1/documents/query": {200: ref("DocumentAnswer")},
     "GET /v1/models": {200: ref("Models")},
     "GET /v1/conversations": {200: page(ref("Conversation"))},
     "POST /v1/conversations": {201: ref("Conversation")},

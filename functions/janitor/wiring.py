@@ -40,7 +40,8 @@ class Wiring:
         table = Table(env["TABLE_NAME"], region)
         sqs = boto3.client("sqs", region_name=region)
         places = {
-            (kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}"
+            # Documents have one queue: Lambda takes as many at once as there are.
+            (kind, lane): f"{kind.name}{'' if lane == 'standard' or kind is Kind.DOCUMENT else '_PRIORITY'}"
             for kind in Kind
             for lane in ("standard", "priority")
         }

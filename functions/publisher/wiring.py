@@ -41,6 +41,8 @@ class Settings:
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
                 ("run", "standard"): env["RUNS_QUEUE_URL"],
+                ("document", "standard"): env["DOCUMENT_QUEUE_URL"],
+                ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
             },
         )
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from antiphon.speech.model import PLACES, Kind
+
 ENDED = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
@@ -52,6 +54,18 @@ class Person:
         assert put.status_code == 204, put.text
         return job
 
+    def add_document(
+        self, body: bytes, filename: str = "report.pdf", content_type: str = "application/pdf", **options: Any
+    ) -> dict[str, Any]:
+        """Create the document and upload the file by its presigned POST."""
+        wanted = {"filename": filename, "content_type": content_type, "size": max(1, len(body)), **options}
+        answer = self.post("/v1/documents", wanted)
+        assert answer.status_code == 201, answer.text
+        document: dict[str, Any] = answer.json()
+        put = upload(document["upload"], body)
+        assert put.status_code == 204, put.text
+        return document
+
     def speak(self, text: str, **options: Any) -> dict[str, Any]:
         answer = self.post("/v1/speech", {"input": text, **options})
         assert answer.status_code == 202, answer.text
@@ -59,8 +73,7 @@ class Person:
         return job
 
     def job(self, job: dict[str, Any]) -> dict[str, Any]:
-        place = "transcriptions" if job["kind"] == "transcription" else "speech"
-        answer = self.get(f"/v1/{place}/{job['id']}")
+        answer = self.get(f"/v1/{PLACES[Kind(job['kind'])]}/{job['id']}")
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found

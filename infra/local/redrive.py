@@ -17,7 +17,18 @@ from antiphon.speech.again import RetryDead
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.model import Kind
 
-QUEUES = ("Uploads", "Deliveries", "Transcription", "TranscriptionPriority", "Speech", "SpeechPriority", "Erasures")
+QUEUES = (
+    "Uploads",
+    "Deliveries",
+    "Transcription",
+    "TranscriptionPriority",
+    "Speech",
+    "SpeechPriority",
+    "Document",
+    "Index",
+    "Runs",
+    "Erasures",
+)
 
 
 def outputs(stack: str, region: str) -> dict[str, str]:

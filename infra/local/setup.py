@@ -74,6 +74,7 @@ LOCK_SOURCES = {
     ROOT / "layers/assistant/requirements.in": ROOT / "layers/assistant/requirements.txt",
     ROOT / "layers/charts/requirements.in": ROOT / "layers/charts/requirements.txt",
     ROOT / "layers/embeddings/requirements.in": EMBEDDINGS,
+    ROOT / "layers/parsers/requirements.in": ROOT / "layers/parsers/requirements.txt",
 }
 
 

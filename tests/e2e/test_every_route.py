@@ -28,6 +28,7 @@ ADMIN = [route for route in CLOSED if ROUTES[route].who is Who.ADMIN]
 BODIES = {
     "PATCH": {"description": "mine"},
     "PATCH /v1/conversations/{id}": {"title": "mine"},
+    "PATCH /v1/documents/{id}": {"title": "mine"},
     "POST /v1/conversations/{id}/messages": {"content": "mine"},
     "POST /v1/conversations/{id}/messages/stream": {"content": "mine"},
     "PATCH /v1/devices/{id}": {"name": "mine"},
@@ -182,6 +183,7 @@ def things(http: httpx.Client) -> Iterator[dict[str, str]]:
             "/v1/deliveries": ben.post(f"/v1/webhooks/{hook}/test").json()["id"],
             "/v1/api-keys": ben.post("/v1/api-keys", {"name": "b", "scopes": ["speech:read"]}).json()["id"],
             "/v1/conversations": ben.post("/v1/conversations", {}).json()["id"],
+            "/v1/documents": ben.post("/v1/documents", {**wanted, "filename": "a.pdf"}).json()["id"],
             "/v1/presets": ben.post("/v1/presets", {"name": "p"}).json()["id"],
             "/v1/auth/sessions": ben.get("/v1/auth/sessions").json()["data"][0]["id"],
         }
@@ -224,6 +226,8 @@ def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, rece
     command = person.post(f"/v1/devices/{phone}/commands", {"action": "notify"}).json()["id"]
     ids = {"/v1/speech": job["id"], "/v1/webhooks": hook, "/v1/conversations": talk}
     ids["/v1/devices"] = f"{phone}/{command}"
+    paper = person.ended(person.add_document(b"Hello.", "a.txt", "text/plain"))
+    ids["/v1/documents"] = paper["id"]
     seen = 0
     for path, methods in document["paths"].items():
         place = path.partition("/{id}")[0]

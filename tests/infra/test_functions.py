@@ -22,7 +22,8 @@ RUNTIME = {"AWS_REGION"}
 """What Lambda itself sets and our code reads."""
 ADAPTER = {"PORT", "AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PATH"}
 """What the Lambda Web Adapter reads, and the server that it starts."""
-STREAMING = {"api/Messages"}
+LONG = {"api/Messages": 300, "jobs/Reader": 900, "jobs/Indexer": 300, "jobs/Agent": 300}
+"""Seconds that these may take: an answer that is streamed, a document of thousands of pages, long texts, models that are asked again and again."""
 CATCH_ALL = "/{proxy+}"
 
 
@@ -109,10 +110,6 @@ def test_the_routes_are_found_at_all(cloud: System) -> None:
     assert ("post", "/v1/auth/login") in look_inside("auth", variables(cloud, "auth")).routes
 
 
-PATIENT = ("jobs/Indexer", "jobs/Agent")
-"""Nobody waits for them: they take long texts, and ask models."""
-
-
 def test_every_function_is_bounded_and_of_one_kind(cloud: System) -> None:
     """I-03. The gateway waits 29 s: a function that people wait for must not go on after that."""
     behind_the_gateway = {target for *_, target in methods(cloud)} | {"api/Authorizer"}
@@ -121,7 +118,7 @@ def test_every_function_is_bounded_and_of_one_kind(cloud: System) -> None:
         assert properties["Runtime"] == "python3.13", each.name
         assert properties["Architectures"] == ["arm64"], each.name
         assert 128 <= properties["MemorySize"] <= 2048, each.name
-        longest = 300 if each.name in (*STREAMING, *PATIENT) else 29 if each.name in behind_the_gateway else 60
+        longest = LONG.get(each.name, 29 if each.name in behind_the_gateway else 60)
         assert 1 <= properties["Timeout"] <= longest, each.name
         assert properties["Role"].startswith("<"), each.name
 
@@ -155,4 +152,13 @@ def test_a_function_may_write_to_its_own_log_only(name: str, cloud: System) -> N
 def test_the_light_functions_do_not_carry_the_web_layer(cloud: System) -> None:
     layers = {f.name: str(f.properties["Layers"]) for f in cloud.all("AWS::Lambda::Function")}
     web = {name for name, carried in layers.items() if "template/WebLayer" in carried}
-    assert web == {"api/Admin", "api/Chat", "api/Devices", "api/Messages", "api/Search", "api/Speech", "api/Webhooks"}
+    assert web == {
+        "api/Admin",
+        "api/Chat",
+        "api/Devices",
+        "api/Documents",
+        "api/Messages",
+        "api/Search",
+        "api/Speech",
+        "api/Webhooks",
+    }

@@ -11,10 +11,34 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("numpy", "av", "torch", "google.genai", "aws_xray_sdk", "moto")
+HEAVY = (
+    "numpy",
+    "av",
+    "torch",
+    "google.genai",
+    "aws_xray_sdk",
+    "moto",
+    "docx",
+    "lxml",
+    "openpyxl",
+    "pptx",
+    "pypdfium2",
+)
 WEB = ("fastapi", "mangum", "pydantic", "starlette")
-LIGHT = ("auth", "authorizer", "delivery", "docs", "health", "indexer", "intake", "janitor", "mailer", "publisher")
-ROUTES = ("admin", "agent", "chat", "devices", "messages", "search", "speech", "webhooks")
+LIGHT = (
+    "auth",
+    "authorizer",
+    "delivery",
+    "docs",
+    "health",
+    "indexer",
+    "intake",
+    "janitor",
+    "mailer",
+    "publisher",
+    "reader",
+)
+ROUTES = ("admin", "agent", "chat", "devices", "documents", "messages", "search", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

@@ -17,6 +17,9 @@ import boto3
 import numpy as np
 import pytest
 
+from antiphon.documents.dynamo import DynamoPages
+from antiphon.documents.model import Page
+from antiphon.documents.take import TakeDocument
 from antiphon.engines.ports import Segment, Spoken, TranscribedChunk, TranscriptionOptions
 from antiphon.identity.dynamo import DynamoUsers
 from antiphon.media.encode import Encoder
@@ -343,3 +346,67 @@ def test_speech_survives_a_fault_at_every_call(
     with capsys.disabled():
         print(f"\nsynthesizer: {points} points of failure tried")
     assert points > 40
+
+
+class Book:
+    format = "pdf"
+
+    def __iter__(self) -> Iterator[Page]:
+        yield from (Page(number, f"page {number}") for number in range(1, 4))
+
+
+@contextmanager
+def opened(path: Path, filename: str) -> Iterator[Book]:
+    assert path.read_bytes() == b"%PDF-"
+    yield Book()
+
+
+def test_a_document_survives_a_fault_at_every_call(
+    world: World, table: Table, faults: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Q-10, Q-11, Q-16, Q-20, Q-21"""
+    pages = DynamoPages(table)
+
+    def run(number: int) -> None:
+        file = FileToCome("a.pdf", "application/pdf", 10_000)
+        job = world.submit.document(Caller(f"usr_{number:026d}", "free"), NewJob(), file)
+        key = upload_key(job.user_id, job.id)
+        version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=b"%PDF-")["VersionId"]
+        arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
+        while not survive(faults, lambda: world.arrive(arrival)):
+            pass
+        world.dispatch(job)
+        work = TakeDocument(
+            store=world.store,
+            pages=pages,
+            objects=world.objects,
+            open=opened,
+            work_dir=world.folder,
+            clock=world.clock,
+            batch=2,
+        )
+        for _ in range(20):
+            more = True
+
+            def step() -> None:
+                nonlocal more
+                more = world.work_once(work)
+
+            if survive(faults, step) and not more:
+                break
+            world.pass_time(5 if more else 0)
+            if faults.struck:
+                world.pass_time(int(LEASE.total_seconds()))
+        done = world.store.get(job.user_id, Kind.DOCUMENT, job.id)
+        assert done is not None
+        assert (done.status, done.error) == (Status.SUCCEEDED, None), (faults.struck, faults.kind, faults.at)
+        assert list(pages.pages(job.id)) == list(Book())
+        assert done.attempts <= 2
+        check_events(world, done)
+        assert list(world.folder.iterdir()) == []
+        world.objects.delete_prefix(UPLOADS, "")
+
+    points = every_point(faults, run)
+    with capsys.disabled():
+        print(f"\nintake and reader: {points} points of failure tried")
+    assert points > 20

@@ -58,6 +58,8 @@ class Desk:
         caller = Caller(user, "free")
         if kind is Kind.SPEECH:
             return self.submit.speech(caller, TEXT, seed)
+        if kind is Kind.DOCUMENT:
+            return self.submit.document(caller, NewJob(), FileToCome("a.pdf", "application/pdf", 10_000), seed)
         return self.submit.transcription(caller, FILE, seed)
 
     def post(self, kind: Kind, user: str) -> str:

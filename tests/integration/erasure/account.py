@@ -12,6 +12,8 @@ from typing import Any
 
 import boto3
 
+from antiphon.documents.dynamo import DynamoPages
+from antiphon.documents.model import Part
 from antiphon.engines.ports import Segment, Word
 from antiphon.identity.dynamo import DynamoUsers
 from antiphon.identity.model import Session, User, email_key
@@ -97,6 +99,8 @@ class Account:
         for place in range(jobs):
             self._job(Kind.TRANSCRIPTION, 10 * place, done=True)
             self._job(Kind.SPEECH, 10 * place + 1, done=False)
+            document = self._job(Kind.DOCUMENT, 10 * place + 2, done=False)
+            DynamoPages(self.table).write(document, [Part(1, 0, canary), Part(2, 0, canary)])
         self._webhooks(many)
         desk = Idempotency(DynamoIdempotencyStore(self.table), lambda: NOW)
         for user in (self.id, email_key(self.email)):

@@ -91,9 +91,9 @@ def test_the_decoder_can_open_neither_a_file_nor_a_socket(tmp_path: Path) -> Non
     """U-12: by the kernel, whatever a demuxer may think of."""
     program = (
         "import os, socket, sys\n"
-        "from antiphon.media.child import _confine\n"
+        "from antiphon.platform.confinement import confine\n"
         "from antiphon.media.model import Limits\n"
-        "_confine(Limits())\n"
+        "confine(Limits())\n"
         "for attempt in (lambda: os.open('/etc/passwd', os.O_RDONLY), socket.socket, os.pipe):\n"
         "    try:\n"
         "        attempt()\n"

@@ -24,6 +24,7 @@ QUEUES = {
     "TRANSCRIPTION_PRIORITY_QUEUE_URL": "transcription-priority",
     "SPEECH_QUEUE_URL": "speech",
     "SPEECH_PRIORITY_QUEUE_URL": "speech-priority",
+    "DOCUMENT_QUEUE_URL": "document",
 }
 
 

@@ -191,6 +191,53 @@ def test_a_text_in_the_inbox_becomes_speech(desk: Desk) -> None:
     assert job.source.filename == "hello.txt"
 
 
+PDF = b"%PDF-1.7\n" + b"\xe2\xe3\xcf\xd3" * 100
+
+
+def document(desk: Desk) -> Job:
+    return desk.submit.document(ANNA, NewJob(title="Report"), FileToCome("a.pdf", "application/pdf", 10_000))
+
+
+@pytest.mark.parametrize("body", [PDF, TEXT, ZIP, wav()])
+def test_the_upload_of_a_document_queues_it_whatever_it_is(desk: Desk, body: bytes) -> None:
+    """Q-03: what it is, its reader finds out."""
+    job = document(desk)
+    assert job.id.startswith("doc_")
+    arrival = desk.put(f"uploads/{ANNA.user_id}/{job.id}", body)
+    assert [desk.arrive(arrival) for _ in range(2)] == ["queued", "unchanged"]
+    assert desk.events == ["document.queued"]
+    dispatch = desk.jobs.events[0].dispatch
+    assert dispatch
+    assert (dispatch.kind, dispatch.job_id) == ("document", job.id)
+    assert desk.jobs.events[0].data["links"]["text"] == f"/v1/documents/{job.id}/text"
+
+
+def test_an_empty_document_fails(desk: Desk) -> None:
+    job = document(desk)
+    assert desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{job.id}", b"")) == "rejected"
+    failed = job_of(desk, job)
+    assert failed.error
+    assert (failed.status, failed.error.code) == (Status.FAILED, "empty_file")
+
+
+def test_the_id_of_a_document_opens_no_transcription(desk: Desk) -> None:
+    """U-04"""
+    job = waiting(desk)
+    other = job.id.replace("job_", "doc_")
+    assert desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{other}", PDF)) == "stray"
+    assert job_of(desk, job).status is Status.AWAITING_UPLOAD
+
+
+def test_a_document_in_the_inbox_is_read(desk: Desk) -> None:
+    arrival = desk.put(f"inbox/{ANNA.user_id}/Report.pdf", PDF, voice="en-us")
+    assert [(desk.clock.move(seconds=1), desk.arrive(arrival))[1] for _ in range(2)] == ["queued", "unchanged"]
+    job = only_job(desk, Kind.DOCUMENT)
+    assert (job.id[:4], job.title, dict(job.options)) == ("doc_", "Report.pdf", {})
+    assert desk.events == ["document.queued"]
+    receipt = desk.remove(ANNA.user_id, Kind.DOCUMENT, job.id)
+    assert (receipt.objects, desk.keys()) == (1, [])
+
+
 def test_the_same_name_dropped_again_is_a_new_job(desk: Desk) -> None:
     key = f"inbox/{ANNA.user_id}/talk.wav"
     desk.arrive(desk.put(key, wav(100)))

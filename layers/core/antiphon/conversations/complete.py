@@ -36,7 +36,7 @@ class Complete:
     async def __call__(self, user_id: str, tier: str, model_name: str, prompt: Prompt) -> AsyncIterator[Delta | Done]:
         """The last is a Done that has counts. Raises Invalid, TooLarge, QuotaExceeded, ModelError."""
         model = self._models.get(model_name)
-        if model.about.provider == "offline":
+        if model.about.provider == "offline" and not prompt.sources:
             question = prompt.turns[-1].text
             found = await _off(partial(self._passages.fitting, user_id, "none", question, "none"))
             prompt = replace(prompt, sources=found)

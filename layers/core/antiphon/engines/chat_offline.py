@@ -19,6 +19,11 @@ _FOUND = "I am offline: no language model is set up here. In your own material, 
 
 
 def ranked(question: str, sources: Sequence[Source]) -> list[Source]:
+    """Those that share a word with the question, best first."""
+    return [source for _, source in scored(question, sources)]
+
+
+def scored(question: str, sources: Sequence[Source]) -> list[tuple[float, Source]]:
     """Those that share a word with the question, best first: BM25 (k1 1.2, b 0.75) over these passages alone."""
     asked = set(words_of(question))
     texts = [Counter(words_of(source.text)) for source in sources]
@@ -29,13 +34,13 @@ def ranked(question: str, sources: Sequence[Source]) -> list[Source]:
         having = sum(1 for text in texts if word in text)
         # A word that nearly every passage has says nothing.
         weight[word] = math.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
-    scored = []
+    found = []
     for place, (text, length) in enumerate(zip(texts, lengths, strict=True)):
         norm = 1.2 * (0.25 + 0.75 * length / mean) if mean else 1.2
         score = sum(weight[w] * text[w] * 2.2 / (text[w] + norm) for w in asked if w in text)
         if score > 0:
-            scored.append((-score, place))
-    return [sources[place] for _, place in sorted(scored)]
+            found.append((-score, place))
+    return [(-score, sources[place]) for score, place in sorted(found)]
 
 
 class OfflineChat:

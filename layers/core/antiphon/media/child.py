@@ -1,4 +1,4 @@
-"""The process that decodes: ``python -m antiphon.media.child probe|decode <lifeline> <limits as JSON> [samples to skip]``.
+"""The process that decodes: ``python -m antiphon.media.child <lifeline> probe|decode <limits as JSON> [samples to skip]``.
 
 stdin: the file, which must be seekable. stdout: the facts of the probe as one line of JSON; after it, where that is
 asked for, int16 mono 16 kHz samples, little-endian. stderr: at the end one line of JSON: ``{"samples", "declared"}`` or ``{"code", "detail"}``.
@@ -6,13 +6,10 @@ asked for, int16 mono 16 kHz samples, little-endian. stderr: at the end one line
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import json
 import os
 import re
-import resource
-import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -21,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from antiphon.media.model import Limits, Probe, check, check_duration, check_sound
 from antiphon.media.sniff import sniff
+from antiphon.platform.confinement import confine, die_with_the_parent, watch
 from antiphon.platform.errors import MediaError
 
 if TYPE_CHECKING:
@@ -44,13 +42,13 @@ _SIZE_UNKNOWN = 0x7FFFF000
 
 
 def main() -> int:
-    task, lifeline, limits = sys.argv[1], int(sys.argv[2]), Limits(**json.loads(sys.argv[3]))
-    _die_with_the_parent(lifeline)
+    task, limits = sys.argv[2], Limits(**json.loads(sys.argv[3]))
+    die_with_the_parent(int(sys.argv[1]))
     # While files may still be opened. PyAV itself loads the last two only when a file has subtitles.
     for module in ("av", "filetype", "av.subtitles.codeccontext", "av.subtitles.stream"):
         importlib.import_module(module)
     check_ffmpeg(sys.modules["av"].ffmpeg_version_info)
-    _confine(limits)
+    confine(limits)
     try:
         report = _run(limits, int(sys.argv[4]) if task == "decode" else None)
     except MediaError as error:
@@ -71,33 +69,6 @@ def check_ffmpeg(found: str) -> None:
         sys.exit(
             f"FFmpeg {'.'.join(map(str, FFMPEG))} or newer is needed, PyAV brings {found!r}: install a newer PyAV."
         )
-
-
-def _die_with_the_parent(lifeline: int) -> None:
-    """The parent holds the other end of this pipe. When it dies, however, the kernel sends SIGIO to this group, whose default ends it at
-    once, also inside C code. (PR_SET_PDEATHSIG would fire when the *thread* that started us ends.)"""
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([lifeline], [], [], 0)[0]:
-        sys.exit(0)  # it died before we listened
-
-
-def _confine(limits: Limits) -> None:
-    """From here on the kernel refuses to open or connect to anything, to write a file, and to use more than the limits (U-12)."""
-    for which, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_AS, limits.max_memory),
-        (resource.RLIMIT_CPU, limits.max_cpu),
-        (resource.RLIMIT_NOFILE, 0),
-    ):
-        resource.setrlimit(which, (value, value))
-    _watch(limits)
-
-
-def _watch(limits: Limits) -> None:
-    """The default of SIGALRM ends the process, also inside C code."""
-    signal.alarm(limits.max_wall)
 
 
 class _Source:
@@ -183,10 +154,10 @@ def _write(out: IO[bytes], container: InputContainer, stream: AudioStream, limit
             # A reader that takes its time is not the file's fault: the clock stands still while it is waited for.
             signal.alarm(0)
             out.write(data[max(0, skip - before) * 2 :])
-            _watch(limits)
+            watch(limits)
         elif samples - watched >= _RATE:
             watched = samples
-            _watch(limits)
+            watch(limits)
     signal.alarm(0)
     return samples
 

@@ -21,9 +21,20 @@ from antiphon.speech.dropped import options_of
 from antiphon.speech.model import Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import JobStore, Objects, Stale, Stored, Users
 from antiphon.speech.retrying import change
+from antiphon.speech.submit import MAX_DOCUMENT
 
 SNIFFED = 65_536
 """Bytes that are looked at to tell what a file is."""
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+DOCUMENTS = frozenset(
+    {
+        "application/pdf",
+        f"{_OFFICE}wordprocessingml.document",
+        f"{_OFFICE}presentationml.presentation",
+        f"{_OFFICE}spreadsheetml.sheet",
+    }
+)
+"""What becomes a document where it is dropped; text that is dropped is to be spoken."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +78,23 @@ class Arrive:
             return "gone"
         match arrival.key.split("/", 2):
             case ["uploads", user, thing] if is_id(thing, "job"):
-                return self._job(arrival, stored, user, thing)
+                return self._job(arrival, stored, user, Kind.TRANSCRIPTION, thing)
+            case ["uploads", user, thing] if is_id(thing, "doc"):
+                return self._job(arrival, stored, user, Kind.DOCUMENT, thing)
             case ["uploads", user, thing] if is_id(thing, "med"):
                 return self._item(arrival, stored, user, thing)
             case ["inbox", user, name] if is_id(user, "usr") and name:
                 return self._dropped(arrival, stored, user, name)
         return self._stray(arrival, "no_such_place")
 
-    def _job(self, arrival: Arrival, stored: Stored, user: str, job_id: str) -> str:
-        known = self._jobs.get(user, Kind.TRANSCRIPTION, job_id)
+    def _job(self, arrival: Arrival, stored: Stored, user: str, kind: Kind, job_id: str) -> str:
+        known = self._jobs.get(user, kind, job_id)
         if known is None:
             return self._stray(arrival, "no_such_job")
         if known.terminal and known.source is None:
             return self._reject(arrival, job_id, user, known.error.code if known.error else f"job_{known.status.value}")
-        wrong = self._wrong(arrival, stored, media=True)
+        # What a document is, its reader finds out.
+        wrong = self._wrong(arrival, stored, media=kind is not Kind.DOCUMENT)
         wanted = known.options.get("upload") or {}
         source = self._source(arrival, stored, wanted.get("filename"))
         before = known.version
@@ -91,7 +105,7 @@ class Arrive:
                 return model.reject(job, wrong, self._clock()) if waiting else None
             return model.arrive(job, source, self._clock())
 
-        after = change(self._jobs, user, Kind.TRANSCRIPTION, job_id, decide)
+        after = change(self._jobs, user, kind, job_id, decide)
         if wrong:
             return self._reject(arrival, job_id, user, wrong.code) if after.source is None else "unchanged"
         return "queued" if after.version != before else "unchanged"
@@ -117,14 +131,17 @@ class Arrive:
             return self._stray(arrival, "no_such_user")
         sniffed = sniff(self._head(arrival))
         kind = Kind.SPEECH if sniffed.kind == "text" else Kind.TRANSCRIPTION
+        prefix, limit = "job", limits_of(tier).upload_bytes
+        if sniffed.mime in DOCUMENTS:
+            kind, prefix, limit = Kind.DOCUMENT, "doc", min(limit, MAX_DOCUMENT)
         now = self._clock()
         # S3 gives the same time and sequencer with each repeat of one put, and others for the next put of the same name.
-        job_id = derived_id("job", arrival.at, arrival.bucket, arrival.key, arrival.sequencer, arrival.version or "")
-        wrong = self._unusable(sniffed.kind, stored.size)
-        if stored.size > limits_of(tier).upload_bytes:
+        job_id = derived_id(prefix, arrival.at, arrival.bucket, arrival.key, arrival.sequencer, arrival.version or "")
+        wrong = None if kind is Kind.DOCUMENT else self._unusable(sniffed.kind, stored.size)
+        if stored.size > limit:
             wrong = Failure(
                 "upload_too_large",
-                f"The file has {stored.size:,} bytes; a {tier} account may send {limits_of(tier).upload_bytes:,}.",
+                f"The file has {stored.size:,} bytes; a {tier} account may send {limit:,}.",
             )
         options: dict[str, Any] = {}
         try:

@@ -68,6 +68,7 @@ _KNOWN: Mapping[Kind, Mapping[str, Callable[[str], Any]]] = MappingProxyType(
             "hotwords": _text,
         },
         Kind.SPEECH: {"language": _language, "voice": _text, "format": _format, "speed": _speed},
+        Kind.DOCUMENT: {},
     }
 )
 

@@ -48,7 +48,7 @@ class SqsLanes:
 
     def dead_jobs(self, most: int = 50) -> Iterator[DeadJob]:
         """Looks at dead letters without taking them: they stay for an operator's redrive."""
-        for url in self._dead.values():
+        for url in dict.fromkeys(self._dead.values()):
             seen = 0
             while seen < most:
                 answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=LOOK)

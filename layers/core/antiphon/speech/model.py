@@ -1,4 +1,4 @@
-"""A speech job: what it is, and the only ways in which it may change.
+"""A job of speech, or the reading of a document: what it is, and the only ways in which it may change.
 
 ::
 
@@ -31,6 +31,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 class Kind(StrEnum):
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
+    DOCUMENT = "document"
 
 
 class Status(StrEnum):
@@ -43,6 +44,12 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
+PLACES: Mapping[Kind, str] = MappingProxyType(
+    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.DOCUMENT: "documents"}
+)
+"""Where the API has jobs of each kind."""
+RESULTS: Mapping[Kind, str] = MappingProxyType({Kind.TRANSCRIPTION: "transcript", Kind.DOCUMENT: "text"})
+"""What the API calls the result of a job, below the job itself."""
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
@@ -152,10 +159,10 @@ class Change:
 
 
 def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Event:
-    path = f"/v1/{'transcriptions' if job.kind is Kind.TRANSCRIPTION else 'speech'}/{job.id}"
+    path = f"/v1/{PLACES[job.kind]}/{job.id}"
     links = {"self": path}
-    if job.kind is Kind.TRANSCRIPTION:
-        links["transcript"] = f"{path}/transcript"
+    if job.kind in RESULTS:
+        links[RESULTS[job.kind]] = f"{path}/{RESULTS[job.kind]}"
     data = {
         "id": job.id,
         "kind": job.kind.value,
@@ -239,7 +246,8 @@ def claim(job: Job, *, owner: str, message_id: str, lease: timedelta, now: datet
         stage="starting",
         timings=_timed(job.timings, queued_ms=now - (job.queued_at or now)) if not taken_over else job.timings,
     )
-    return Change(job, after)
+    # A document has no chunks whose first would announce that it is worked on.
+    return Change(job, after, _event(after, "started", now) if job.kind is Kind.DOCUMENT else None)
 
 
 def _timed(timings: Mapping[str, int], **spans: timedelta) -> Mapping[str, int]:
@@ -314,7 +322,7 @@ def expire(job: Job, now: datetime) -> Change:
         Status.EXPIRED,
         finished_at=now,
         due_at=None,
-        error=Failure("upload_expired", "The recording was not uploaded in time; create a new job."),
+        error=Failure("upload_expired", "The file was not uploaded in time; create a new job."),
     )
     return Change(job, after, _event(after, "failed", now))
 
@@ -340,6 +348,12 @@ def retry(job: Job, now: datetime) -> Change:
         warnings=(),
     )
     return Change(job, after, _event(after, "queued", now, dispatch=True))
+
+
+def rename(job: Job, title: str) -> Change | None:
+    """In whatever state it is."""
+    after = replace(job, title=title, version=job.version + 1)
+    return Change(job, after, bounded=frozenset()) if title != job.title else None
 
 
 def postpone(job: Job, until: datetime) -> Change:

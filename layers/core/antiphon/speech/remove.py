@@ -22,8 +22,10 @@ class Receipt:
 
 
 class Remove:
+    """results_bucket: None where the jobs have no results in a bucket."""
+
     def __init__(
-        self, *, jobs: JobStore, objects: Objects, uploads_bucket: str, results_bucket: str, clock: Clock
+        self, *, jobs: JobStore, objects: Objects, uploads_bucket: str, results_bucket: str | None = None, clock: Clock
     ) -> None:
         self._jobs = jobs
         self._objects = objects
@@ -50,4 +52,6 @@ class Remove:
     def _places(self, job: Job) -> list[tuple[str, str]]:
         owner = f"{job.user_id}/{job.id}"
         places = [(self._uploads, f"{folder}/{owner}") for folder in ("uploads", "texts", "rejected")]
-        return places + [(self._results, f"{folder}/{owner}/") for folder in ("speech", "parts")]
+        if self._results is not None:
+            places += [(self._results, f"{folder}/{owner}/") for folder in ("speech", "parts")]
+        return places

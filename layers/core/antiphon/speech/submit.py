@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from antiphon.identity.tiers import limits_of
+from antiphon.identity.tiers import MIB, limits_of
 from antiphon.media.items import Media, MediaStore, usable
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field, NotFound, TooLarge, Unsupported
@@ -16,6 +16,8 @@ from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import EMPTY, Job, Kind, Source, Status, create
 from antiphon.speech.ports import JobStore, Objects, Stale, Upload
 
+MAX_DOCUMENT = 100 * MIB
+"""Bytes of a document."""
 _MEDIA_TYPES = ("audio/", "video/")
 _OTHER_TYPES = frozenset({"application/octet-stream", "application/ogg", "application/mp4", "application/x-matroska"})
 _TEXT_TYPES = frozenset({"text/plain", "text/markdown", "application/ssml+xml", "application/octet-stream"})
@@ -98,8 +100,15 @@ class Submit:
                 self._objects.delete(source.bucket, source.key)
             raise
 
+    def document(self, caller: Caller, new: NewJob, file: FileToCome, seed: str | None = None) -> Job:
+        """Waits for its upload; what it is, is seen when it is read. Raises TooLarge, QuotaExceeded."""
+        check_size(file, caller.tier, min(MAX_DOCUMENT, limits_of(caller.tier).upload_bytes))
+        wanted = {"filename": file.filename, "content_type": file.content_type, "size": file.size}
+        options = {**new.options, "upload": wanted}
+        return self._create(Kind.DOCUMENT, caller, new, options, None, seed, f"doc_{seed}" if seed else new_id("doc"))
+
     def upload(self, job: Job) -> Upload | None:
-        """Where the recording goes, while the job waits for it."""
+        """Where the file goes, while the job waits for it."""
         wanted = job.options.get("upload")
         if job.status is not Status.AWAITING_UPLOAD or not wanted:
             return None
@@ -178,13 +187,7 @@ def upload_key(user_id: str, thing_id: str) -> str:
 
 
 def check_file(file: FileToCome, tier: str, *, text: bool) -> None:
-    limit = limits_of(tier).upload_bytes
-    if file.size > limit:
-        raise TooLarge(
-            f"The file has {file.size:,} bytes; a {tier} account may upload {limit:,}.",
-            code="upload_too_large",
-            fields=(Field("size", f"At most {limit}."),),
-        )
+    check_size(file, tier, limits_of(tier).upload_bytes)
     kind = file.content_type.split(";")[0].strip().lower()
     known = (
         kind.startswith(_MEDIA_TYPES)
@@ -196,4 +199,14 @@ def check_file(file: FileToCome, tier: str, *, text: bool) -> None:
             f"{kind} is neither audio nor video.",
             code="unsupported_media_type",
             fields=(Field("content_type", "Send audio/… or video/…"),),
+        )
+
+
+def check_size(file: FileToCome, tier: str, limit: int) -> None:
+    """Raises TooLarge ``upload_too_large``."""
+    if file.size > limit:
+        raise TooLarge(
+            f"The file has {file.size:,} bytes; a {tier} account may upload {limit:,}.",
+            code="upload_too_large",
+            fields=(Field("size", f"At most {limit}."),),
         )

@@ -14,7 +14,7 @@ from antiphon.speech.retrying import change
 
 CRASHED = Failure(
     "worker_crashed",
-    "The worker stopped several times while it had this job. Try it once more, or send the recording in another format.",
+    "The worker stopped several times while it had this job. Try it once more, or send the file in another format.",
 )
 
 

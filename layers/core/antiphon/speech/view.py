@@ -26,8 +26,6 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
         "attempts": job.attempts,
         "engine": job.engine,
         "title": job.title,
-        "language": job.language,
-        "duration": job.duration,
         "created_at": rfc3339(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
@@ -36,6 +34,9 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
         "error": {"code": job.error.code, "detail": job.error.detail} if job.error else None,
         "metadata": dict(job.metadata),
     }
+    if job.kind is Kind.DOCUMENT:
+        return view | _document(job, upload)
+    view |= {"language": job.language, "duration": job.duration}
     if job.kind is Kind.TRANSCRIPTION:
         view["upload"] = upload_view(upload) if upload else None
     else:
@@ -48,6 +49,18 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
             "marks_url": f"/v1/speech/{job.id}/marks",
         }
     return view
+
+
+def _document(job: Job, upload: Upload | None) -> dict[str, Any]:
+    wanted = job.options.get("upload") or {}
+    return {
+        "filename": wanted.get("filename") or (job.source.filename if job.source else None),
+        "format": job.result.get("format"),
+        "size": job.source.size if job.source else wanted.get("size"),
+        "pages": job.result.get("pages"),
+        "words": job.result.get("words"),
+        "upload": upload_view(upload) if upload else None,
+    }
 
 
 def upload_view(upload: Upload) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,17 +90,9 @@ class SqsLane:
                 raise Refused from error
             raise
         for found in answer.get("Messages", []):
-            body = json.loads(found["Body"])
             request = found.get("MessageAttributes", {}).get("request_id", {}).get("StringValue")
-            return Message(
-                id=found["MessageId"],
-                receipt=found["ReceiptHandle"],
-                user_id=body["user_id"],
-                kind=Kind(body["kind"]),
-                job_id=body["job_id"],
-                request_id=request,
-                receives=int(found["Attributes"]["ApproximateReceiveCount"]),
-            )
+            receives = int(found["Attributes"]["ApproximateReceiveCount"])
+            return _message(found["MessageId"], found["ReceiptHandle"], found["Body"], request, receives)
         return None
 
     def hide(self, message: Message, seconds: int) -> None:
@@ -122,6 +115,18 @@ class SqsLane:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
+
+
+def message_of(record: Mapping[str, Any]) -> Message:
+    """record: as Lambda's poller gives it to a function."""
+    request = record.get("messageAttributes", {}).get("request_id", {}).get("stringValue")
+    receives = int(record["attributes"]["ApproximateReceiveCount"])
+    return _message(record["messageId"], record["receiptHandle"], record["body"], request, receives)
+
+
+def _message(message_id: str, receipt: str, text: str, request_id: str | None, receives: int) -> Message:
+    body = json.loads(text)
+    return Message(message_id, receipt, body["user_id"], Kind(body["kind"]), body["job_id"], request_id, receives)
 
 
 def sqs_client(region: str) -> SQSClient:

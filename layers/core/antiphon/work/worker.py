@@ -136,6 +136,13 @@ class Worker:
         self._ended.set()
         self._logger.info("drained")
 
+    def take(self, lane: Lane, message: Message) -> Outcome:
+        """One message that somebody else received, as Lambda's poller does: from now on it is hidden for a lease at a time. Never raises."""
+        heartbeat = self._beat(lane, message)
+        heartbeat.beat()
+        heartbeat.start()
+        return self.handle(Held(lane, message, heartbeat, self._clock()))
+
     def handle(self, held: Held) -> Outcome:
         """One message from claim to its end; never raises."""
         message = held.message
