@@ -7,7 +7,7 @@ from functools import cache
 
 from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.dynamo import DynamoConversations
-from antiphon.conversations.passages import OwnPassages
+from antiphon.conversations.own import own_passages, own_search
 from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.engines.voices import catalogue
 from antiphon.media.items_dynamo import DynamoMediaStore
@@ -20,9 +20,6 @@ from antiphon.runs.tools.calculate import CalculateTool
 from antiphon.runs.tools.look import SearchTool
 from antiphon.runs.tools.speech import SpeakTool, TranscribeTool
 from antiphon.runs.work import Work
-from antiphon.search.dynamo import DynamoIndex
-from antiphon.search.find import Find
-from antiphon.search.material import OwnMaterial
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
@@ -60,9 +57,8 @@ def work() -> Work:
         uploads_bucket=env["UPLOADS_BUCKET"],
         clock=system_clock,
     )
-    find = Find(DynamoIndex(table), OwnMaterial(conversations, jobs), system_clock)
     tools = (
-        SearchTool(find),
+        SearchTool(own_search(table, system_clock)),
         TranscribeTool(submit, jobs),
         SpeakTool(submit, jobs, catalogue(env["SYNTHESIZER"])[0].id),
         CalculateTool(),
@@ -71,7 +67,7 @@ def work() -> Work:
         store=DynamoRuns(table),
         conversations=conversations,
         models=ChatModels.of(chat_settings(table.region)),
-        passages=OwnPassages(conversations, jobs),
+        passages=own_passages(table, system_clock),
         budget=DynamoBudget(table),
         tools={tool.name: tool for tool in tools},
         queue=SqsRunQueue(boto3.client("sqs", region_name=table.region), env["RUNS_QUEUE_URL"]),

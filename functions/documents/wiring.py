@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -11,8 +10,7 @@ from aws_lambda_powertools import Logger
 
 from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.complete import Complete
-from antiphon.conversations.dynamo import DynamoConversations
-from antiphon.conversations.passages import OwnPassages
+from antiphon.conversations.own import own_passages
 from antiphon.documents.ask import AskDocuments
 from antiphon.documents.dynamo import DynamoPages
 from antiphon.documents.find import FindPassages
@@ -26,6 +24,7 @@ from antiphon.platform.gate import Gate
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
+from antiphon.platform.secret import model_keys
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
@@ -68,7 +67,7 @@ class Settings:
         )
 
     def chat(self) -> ChatSettings:
-        keys = self._keys() if self.gemini_models or self.openai_models else {}
+        keys = model_keys(self.model_keys, self.region) if self.gemini_models or self.openai_models else {}
         return ChatSettings(
             gemini_models=self.gemini_models,
             gemini_key=keys.get("gemini", ""),
@@ -76,13 +75,6 @@ class Settings:
             openai_key=keys.get("openai", ""),
             openai_url=self.openai_url,
         )
-
-    def _keys(self) -> dict[str, str]:
-        import boto3
-
-        client = boto3.client("secretsmanager", region_name=self.region)
-        found: dict[str, str] = json.loads(client.get_secret_value(SecretId=self.model_keys)["SecretString"])
-        return found
 
 
 class Wiring:
@@ -111,7 +103,7 @@ class Wiring:
         complete = Complete(
             models=models,
             budget=DynamoBudget(table),
-            passages=OwnPassages(DynamoConversations(table), self.jobs),
+            passages=own_passages(table, system_clock),
             clock=system_clock,
         )
         self.ask = AskDocuments(find=FindPassages(self.jobs, self.pages), complete=complete, models=models)

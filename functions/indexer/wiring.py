@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from antiphon.conversations.dynamo import DynamoConversations
+from antiphon.conversations.own import own_material
 from antiphon.platform.table import Table
 from antiphon.search.choose import MeaningSettings, meaning
 from antiphon.search.dynamo import DynamoIndex
 from antiphon.search.keep import Keep
-from antiphon.search.material import OwnMaterial
-from antiphon.speech.dynamo import DynamoJobStore
 
 
 @cache
@@ -19,5 +17,4 @@ def keep() -> Keep:
     env = os.environ
     table = Table(env["TABLE_NAME"], env["AWS_REGION"])
     embedder, vectors = meaning(MeaningSettings.of(env, table.region), table)
-    material = OwnMaterial(DynamoConversations(table), DynamoJobStore(table))
-    return Keep(DynamoIndex(table), material, embedder=embedder, vectors=vectors)
+    return Keep(DynamoIndex(table), own_material(table), embedder=embedder, vectors=vectors)

@@ -21,9 +21,9 @@ Content = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT)
 
 
 class Attachment(Shape):
-    """A transcription of yours that has succeeded: its text goes to the model beside the message."""
+    """A transcription or document of yours that has succeeded: its text goes to the model beside the message."""
 
-    type: Literal["transcription"]
+    type: Literal["transcription", "document"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

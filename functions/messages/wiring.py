@@ -13,7 +13,7 @@ from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.complete import Complete
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.manage import Conversations
-from antiphon.conversations.passages import OwnPassages
+from antiphon.conversations.own import own_passages
 from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.identity.tiers import allowance_of
 from antiphon.platform.audit_dynamo import DynamoAuditLog
@@ -25,7 +25,6 @@ from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.secret import model_keys
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
-from antiphon.speech.dynamo import DynamoJobStore
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Wiring:
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
         self.models = ChatModels.of(settings.chat())
-        passages = OwnPassages(store, DynamoJobStore(table))
+        passages = own_passages(table, system_clock)
         self.answer = Answer(store=store, models=self.models, passages=passages, clock=system_clock)
         self.conversations = Conversations(store, system_clock)
         self.follow = Follow(store, system_clock)

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.manage import Conversations
+from antiphon.conversations.own import own_search
 from antiphon.identity.tiers import allowance_of
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
@@ -19,10 +20,6 @@ from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.search.choose import MeaningSettings, meaning
-from antiphon.search.dynamo import DynamoIndex
-from antiphon.search.find import Find
-from antiphon.search.material import OwnMaterial
-from antiphon.speech.dynamo import DynamoJobStore
 
 
 class Wiring:
@@ -35,8 +32,7 @@ class Wiring:
         store = DynamoConversations(table)
         self.conversations = Conversations(store, system_clock)
         embedder, vectors = meaning(settings, table)
-        material = OwnMaterial(store, DynamoJobStore(table))
-        self.find = Find(DynamoIndex(table), material, system_clock, embedder=embedder, vectors=vectors)
+        self.find = own_search(table, system_clock, embedder, vectors)
 
 
 @cache

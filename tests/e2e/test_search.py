@@ -92,3 +92,13 @@ def test_a_transcript_is_found_at_the_second_where_it_says_so(person: Person) ->
     assert hit["snippet"].startswith(words[0])
     person.delete(f"/v1/transcriptions/{job['id']}")
     assert found(person, f"q={words[0]}&in=transcripts") == []
+
+
+def test_a_document_is_found_on_its_page(person: Person) -> None:
+    text = "The first section.\n\n" + "filler line\n" * 400 + "\nThe zanzibar clause is on a later page."
+    paper = person.ended(person.add_document(text.encode(), "a.txt", "text/plain"))
+    (hit,) = wait_for(lambda: found(person, "q=zanzibar+clause"))
+    assert (hit["kind"], hit["document_id"]) == ("document", paper["id"])
+    assert hit["page"] > 1
+    person.delete(f"/v1/documents/{paper['id']}")
+    assert found(person, "q=zanzibar") == []

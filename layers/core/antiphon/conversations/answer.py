@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. ``options``: over those of the conversation; ``transcriptions``: attached, by id; ``seed``: of a repeated request."""
+    """One request. ``options``: over those of the conversation; ``parts``: what is attached; ``seed``: of a repeated request."""
 
     user_id: str
     tier: str
@@ -65,10 +65,6 @@ class Asked:
     model: str | None = None
     seed: str | None = None
     request_id: str | None = None
-
-    @property
-    def transcriptions(self) -> list[str]:
-        return [str(part["id"]) for part in self.parts if part.get("type") == "transcription"]
 
 
 @dataclass(frozen=True)
@@ -203,7 +199,7 @@ class Answer:
     def _sources(
         self, asked: Asked, conversation: Conversation, model: ChatModel, message: Message, room: int
     ) -> tuple[Source, ...]:
-        attached = self._passages.attached(asked.user_id, asked.transcriptions, room)
+        attached = self._passages.attached(asked.user_id, asked.parts, room)
         if model.about.provider != "offline":
             return attached
         # It has nothing else to answer from.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from antiphon.conversations.budget import Reserved
 from antiphon.conversations.model import SILENT_FOR, Conversation, Message, Status, created_event
@@ -139,8 +140,8 @@ class NoPassages:
     def __init__(self, *given: Source) -> None:
         self.given = given
 
-    def attached(self, user_id: str, transcription_ids: Sequence[str], room: int) -> tuple[Source, ...]:
-        return self.given if transcription_ids else ()
+    def attached(self, user_id: str, parts: Sequence[Mapping[str, Any]], room: int) -> tuple[Source, ...]:
+        return self.given if parts else ()
 
     def fitting(self, user_id: str, conversation_id: str, question: str, before: str) -> tuple[Source, ...]:
         return self.given

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from antiphon.conversations.model import Conversation, Message
 from antiphon.engines.chat import Source
@@ -62,8 +62,9 @@ class ConversationStore(Protocol):
 class Passages(Protocol):
     """What of the user's own material an answer may rest on."""
 
-    def attached(self, user_id: str, transcription_ids: Sequence[str], room: int) -> tuple[Source, ...]:
-        """The segments of these transcripts, as many as fit into so many tokens. Raises Invalid for one that is not there or not done."""
+    def attached(self, user_id: str, parts: Sequence[Mapping[str, Any]], room: int) -> tuple[Source, ...]:
+        """parts: of a message. The segments of transcripts and stretches of documents among them, as many as fit into so many tokens. Raises Invalid for one
+        that is not there or not done."""
 
     def fitting(self, user_id: str, conversation_id: str, question: str, before: str) -> tuple[Source, ...]:
         """From recent messages of the conversation and recent transcripts."""

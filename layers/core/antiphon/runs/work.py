@@ -322,8 +322,7 @@ class Work:
         after = [turn for step in run.steps for turn in _turns(step)]
         room = int(model.about.context_tokens * SAFETY) - settings.max_output_tokens
         room -= sum(tokens_of(text) for text in (system, *(turn.text for turn in after)))
-        attached = [str(part["id"]) for part in run.parts if part["type"] == "transcription"]
-        sources = self._passages.attached(run.user_id, attached, (room - message.tokens) // 2)
+        sources = self._passages.attached(run.user_id, run.parts, (room - message.tokens) // 2)
         if model.about.provider == "offline":
             sources += self._passages.fitting(run.user_id, run.conversation_id, message.content, message.id)
         room -= tokens_of(data_part(sources)) if sources else 0
@@ -363,8 +362,7 @@ class Work:
 
     def _cited(self, run: Run) -> tuple[Source, ...]:
         """What else the model had before it."""
-        attached = [str(part["id"]) for part in run.parts if part["type"] == "transcription"]
-        found = self._passages.attached(run.user_id, attached, MAX_TOKENS)
+        found = self._passages.attached(run.user_id, run.parts, MAX_TOKENS)
         if run.model == "offline":
             message = self._conversations.message(run.conversation_id, run.message_id)
             asked = message.content if message else ""

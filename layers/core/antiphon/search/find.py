@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from antiphon.engines.chat import Source
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field as FieldError
 from antiphon.platform.errors import Invalid, Unavailable
@@ -19,6 +20,9 @@ user has."""
 ROUNDS = 5
 """Windows that one request looks through, at most; the page then is short, and its cursor goes on."""
 NEAREST = 100
+ANY_OF = 4
+PASSAGES, LINE = 6_000, 1_000
+"""Characters of what a model gets to read, and of one line of it."""
 ENOUGH = 0.15
 """Meanings that are less alike than this have nothing to do with each other."""
 
@@ -81,6 +85,23 @@ class Find:
         near = [each for each in near if each.score >= ENOUGH]
         return self._shown(user_id, query, near, limit, int(position or 0))
 
+    def passages(
+        self, user_id: str, text: str, most: int, *, kinds: Sequence[Kind] = tuple(Kind), without: str = ""
+    ) -> tuple[Source, ...]:
+        """For a model to read: what has all the words; where nothing has, what has any of the longest. without: a message that is not wanted."""
+        query = Query(text, tuple(kinds))
+        if not query.terms:
+            return ()
+        hits = [hit for hit in self.by_words(user_id, query, most).items if hit.part.id != without]
+        if not hits:
+            by_key: dict[str, Hit] = {}
+            for term in sorted(query.terms, key=len, reverse=True)[:ANY_OF]:
+                for hit in self.by_words(user_id, Query(term, tuple(kinds)), most).items:
+                    if hit.part.id != without:
+                        by_key.setdefault(hit.part.key, hit)
+            hits = sorted(by_key.values(), key=lambda hit: -hit.score)[:most]
+        return tuple(_sources(hits))
+
     def _shown(self, user_id: str, query: Query, near: Sequence[Near], limit: int, skipped: int) -> Page[Hit]:
         found: list[Hit] = []
         for place, each in enumerate(near[skipped:], skipped):
@@ -130,6 +151,18 @@ class Find:
         weights = [weight(each) for each in lists]
         found = [[word[key] for word in by_word] for key in keys]
         return [(score(postings, weights), postings[0]) for postings in found], leading.covers
+
+
+def _sources(hits: Sequence[Hit]) -> Iterator[Source]:
+    room = PASSAGES
+    for found in hits:
+        part = found.part
+        for line in part.lines:
+            text = line.text[:LINE]
+            room -= len(text)
+            if room < 0:
+                return
+            yield Source(part.kind.value, part.id, text, line.start, line.speaker, part.page)
 
 
 def _position(starts: Mapping[Kind, str], skipped: int) -> str:

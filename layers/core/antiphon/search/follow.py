@@ -18,6 +18,8 @@ def errand_of_event(event: Event) -> Errand | None:
         return Errand(event.user_id, Kind.MESSAGE, event.data["conversation_id"], event.data["id"])
     if event.type == "transcription.succeeded":
         return Errand(event.user_id, Kind.TRANSCRIPT, event.data["id"])
+    if event.type == "document.succeeded":
+        return Errand(event.user_id, Kind.DOCUMENT, event.data["id"])
     return None
 
 
@@ -28,4 +30,6 @@ def errand_of_removed(pk: str, sk: str) -> Errand | None:
         return Errand(user_id, Kind.MESSAGE, sk.removeprefix("conv#"))
     if sk.startswith("job#transcription#"):
         return Errand(user_id, Kind.TRANSCRIPT, sk.removeprefix("job#transcription#"))
+    if sk.startswith("job#document#"):
+        return Errand(user_id, Kind.DOCUMENT, sk.removeprefix("job#document#"))
     return None

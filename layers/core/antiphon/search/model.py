@@ -33,7 +33,7 @@ class Kind(StrEnum):
         return _PREFIXES[self]
 
 
-_PREFIXES = {Kind.MESSAGE: "msg", Kind.TRANSCRIPT: "job", Kind.DOCUMENT: "job"}
+_PREFIXES = {Kind.MESSAGE: "msg", Kind.TRANSCRIPT: "job", Kind.DOCUMENT: "doc"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """What is found as one. ``key``: unique for the user, in the order of time: ``msg_…``, ``job_…#00012`` (a block's first segment), ``job_…#00003`` (a page
-    of a document); ``parent``: the conversation, job or document that it goes with."""
+    """What is found as one. ``key``: unique for the user, in the order of time: ``msg_…``, ``job_…#00012`` (a block's first segment), ``doc_…#00003`` (a page); ``parent``: the conversation, job or document that it goes with."""
 
     kind: Kind
     key: str

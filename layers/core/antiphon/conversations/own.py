@@ -1,0 +1,26 @@
+"""A user's own material over the table: the same parts for every function that reads it."""
+
+from __future__ import annotations
+
+from antiphon.conversations.dynamo import DynamoConversations
+from antiphon.conversations.passages import OwnPassages
+from antiphon.documents.dynamo import DynamoPages
+from antiphon.platform.clock import Clock
+from antiphon.platform.table import Table
+from antiphon.search.dynamo import DynamoIndex
+from antiphon.search.find import Find
+from antiphon.search.material import OwnMaterial
+from antiphon.search.ports import Embedder, Vectors
+from antiphon.speech.dynamo import DynamoJobStore
+
+
+def own_material(table: Table) -> OwnMaterial:
+    return OwnMaterial(DynamoConversations(table), DynamoJobStore(table), DynamoPages(table))
+
+
+def own_search(table: Table, clock: Clock, embedder: Embedder | None = None, vectors: Vectors | None = None) -> Find:
+    return Find(DynamoIndex(table), own_material(table), clock, embedder=embedder, vectors=vectors)
+
+
+def own_passages(table: Table, clock: Clock) -> OwnPassages:
+    return OwnPassages(DynamoConversations(table), DynamoJobStore(table), DynamoPages(table), own_search(table, clock))
