@@ -144,6 +144,18 @@ def test_damaged_documents_cost_nothing_but_themselves(tmp_path: Path) -> None:
     assert "document_unreadable" in outcomes
 
 
+def test_the_reader_knows_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the keys of the account; of the libraries' place it must know, or no Python starts where Lambda keeps it."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/var/lang/lib")
+    path = tmp_path / "document"
+    path.write_bytes(samples.pdf(["x" * 60] * 3_000))
+    with Reading(path, "a.pdf") as reading:
+        next(iter(reading))
+        known = Path(f"/proc/{reading.pid}/environ").read_bytes().split(b"\0")
+    assert {each.partition(b"=")[0] for each in known} - {b"", b"LC_CTYPE"} == {b"PYTHONPATH", b"LD_LIBRARY_PATH"}
+
+
 def test_leaving_early_ends_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "document"
     path.write_bytes(samples.pdf(["x" * 60] * 500))

@@ -125,13 +125,14 @@ def test_an_event_reaches_its_receiver_signed_and_is_in_the_log(system: System) 
     assert log["next_cursor"] is None
 
 
-def test_work_reaches_its_lane_by_the_publisher(system: System) -> None:
+@pytest.mark.parametrize(("kind", "queue"), [("transcription", "transcription-priority"), ("document", "document")])
+def test_work_reaches_its_lane_by_the_publisher(system: System, kind: str, queue: str) -> None:
     publish(
         system,
-        happened("transcription.queued", dispatch=Dispatch("transcription", "priority", "job_1"), request_id="req-9"),
+        happened(f"{kind}.queued", dispatch=Dispatch(kind, "priority", "job_1"), request_id="req-9"),
     )
-    (record,) = system.waiting("transcription-priority")
-    assert json.loads(record["body"]) == {"user_id": USER, "kind": "transcription", "job_id": "job_1"}
+    (record,) = system.waiting(queue)
+    assert json.loads(record["body"]) == {"user_id": USER, "kind": kind, "job_id": "job_1"}
     assert record["messageAttributes"]["request_id"]["stringValue"] == "req-9"
     assert record["attributes"]["MessageGroupId"] == USER
     assert system.waiting("transcription") == system.waiting("deliveries") == []

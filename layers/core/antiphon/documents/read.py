@@ -34,6 +34,11 @@ class Reading:
         self._confined = _Confined(path, json.dumps(asdict(self._limits)), filename)
         self.format = ""
 
+    @property
+    def pid(self) -> int:
+        """Of the process that reads."""
+        return self._confined.pid
+
     def __enter__(self) -> Self:
         return self
 

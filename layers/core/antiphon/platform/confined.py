@@ -46,8 +46,7 @@ class Confined:
                     pass_fds=(lifeline,),
                     pipesize=_READ_AHEAD,
                     cwd="/",
-                    # The path of this process, so that the child finds the very same packages however they were put there.
-                    env={"PYTHONPATH": os.pathsep.join(p for p in map(os.path.abspath, sys.path) if os.path.exists(p))},
+                    env=_environment(),
                     # A group to kill as a whole; and a signal to the worker's group lets it drain with its child alive.
                     start_new_session=True,
                 )
@@ -84,6 +83,13 @@ class Confined:
     def close(self) -> None:
         """Kill the group and reap it. Safe to repeat."""
         self._end()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but where this process found its packages and, as Lambda needs it to start a Python at all, its libraries."""
+    found = {"PYTHONPATH": os.pathsep.join(p for p in map(os.path.abspath, sys.path) if os.path.exists(p))}
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    return found | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
 
 
 def _end(process: subprocess.Popen[bytes], lifeline: int) -> None:
