@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from antiphon.platform.telemetry import make_logger
 
-QUEUES = ("UPLOADS", "TRANSCRIPTION", "TRANSCRIPTION_PRIORITY", "SPEECH", "SPEECH_PRIORITY", "DELIVERIES")
+QUEUES = ("UPLOADS", "TRANSCRIPTION", "TRANSCRIPTION_PRIORITY", "SPEECH", "SPEECH_PRIORITY", "EDITS", "DELIVERIES")
 Check = Callable[[], object]
 """Raises when the part does not answer."""
 

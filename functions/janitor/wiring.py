@@ -37,9 +37,9 @@ class Wiring:
         sqs = boto3.client("sqs", region_name=region)
         places = {
             (kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}"
-            for kind in Kind
+            for kind in (Kind.TRANSCRIPTION, Kind.SPEECH)
             for lane in ("standard", "priority")
-        }
+        } | {(Kind.EDIT, "standard"): "EDITS"}
         self.lanes = SqsLanes(
             sqs,
             queues={place: env[f"{name}_QUEUE_URL"] for place, name in places.items()},

@@ -37,6 +37,8 @@ class Settings:
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
+                ("edit", "standard"): env["EDITS_QUEUE_URL"],
+                ("inspection", "standard"): env["EDITS_QUEUE_URL"],
             },
         )
 

@@ -66,6 +66,7 @@ LOCK_SOURCES = {
     ROOT / "layers/runtime/requirements.in": ROOT / "layers/runtime/requirements.txt",
     ROOT / "layers/web/requirements.in": ROOT / "layers/web/requirements.txt",
     ROOT / "layers/assistant/requirements.in": ROOT / "layers/assistant/requirements.txt",
+    ROOT / "layers/media/requirements.in": ROOT / "layers/media/requirements.txt",
 }
 
 

@@ -13,7 +13,7 @@ from antiphon.identity.tiers import TIERS
 from antiphon.media.items import Media, MediaStatus, MediaStore, arrived, rejected
 from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.media.items_memory import MemoryMediaStore
-from antiphon.media.sweep import expire_uploads
+from antiphon.media.sweep import sweep_media
 from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import Failure, Source
 from antiphon.speech.usage_dynamo import DynamoUsage
@@ -38,7 +38,9 @@ def held(store: Any) -> int:
 
 
 def item(number: int = 1, **changes: Any) -> Media:
-    made = Media(f"med_{number}", "usr_1", "transcription", "a.wav", "audio/wav", 1_000, NOW)
+    made = Media(
+        f"med_{number}", "usr_1", "transcription", "a.wav", "audio/wav", 1_000, NOW, due_at=NOW + timedelta(hours=24)
+    )
     return replace(made, **changes)
 
 
@@ -70,9 +72,9 @@ def test_an_upload_that_never_comes_is_given_up_after_a_day(store: MediaStore) -
     store.create(item(1))
     store.create(item(2))
     store.settle(arrived(item(2), SOURCE, None))
-    assert expire_uploads(store, lambda: NOW + timedelta(hours=23)) == 0
-    assert expire_uploads(store, lambda: NOW + timedelta(hours=24)) == 1
-    assert expire_uploads(store, lambda: NOW + timedelta(hours=25)) == 0
+    assert sweep_media(store, lambda: NOW + timedelta(hours=23)) == 0
+    assert sweep_media(store, lambda: NOW + timedelta(hours=24)) == 1
+    assert sweep_media(store, lambda: NOW + timedelta(hours=25)) == 0
     found = store.get("usr_1", "med_1")
     assert found is not None
     assert found.error is not None

@@ -29,6 +29,8 @@ BODIES = {
     "PATCH": {"description": "mine"},
     "PATCH /v1/conversations/{id}": {"title": "mine"},
     "POST /v1/conversations/{id}/messages": {"content": "mine"},
+    "POST /v1/media/{id}/edits": {"operations": [{"op": "reverse"}]},
+    "POST /v1/media/{id}/commands": {"text": "reverse"},
     "POST /v1/conversations/{id}/messages/stream": {"content": "mine"},
 }
 """Good ones, for those routes that look at the body first."""

@@ -23,6 +23,8 @@ RUNTIME = {"AWS_REGION"}
 ADAPTER = {"PORT", "AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PATH"}
 """What the Lambda Web Adapter reads, and the server that it starts."""
 STREAMING = {"api/Messages"}
+LONG = {"jobs/Editor"}
+"""Renews a lease while it works, and gives an edit up before its own time ends."""
 CATCH_ALL = "/{proxy+}"
 
 
@@ -116,8 +118,9 @@ def test_every_function_is_bounded_and_of_one_kind(cloud: System) -> None:
         properties = each.properties
         assert properties["Runtime"] == "python3.13", each.name
         assert properties["Architectures"] == ["arm64"], each.name
-        assert 128 <= properties["MemorySize"] <= 2048, each.name
+        assert 128 <= properties["MemorySize"] <= (3008 if each.name in LONG else 2048), each.name
         longest = 300 if each.name in STREAMING else 29 if each.name in behind_the_gateway else 60
+        longest = 900 if each.name in LONG else longest
         assert 1 <= properties["Timeout"] <= longest, each.name
         assert properties["Role"].startswith("<"), each.name
 
@@ -151,4 +154,4 @@ def test_a_function_may_write_to_its_own_log_only(name: str, cloud: System) -> N
 def test_the_light_functions_do_not_carry_the_web_layer(cloud: System) -> None:
     layers = {f.name: str(f.properties["Layers"]) for f in cloud.all("AWS::Lambda::Function")}
     web = {name for name, carried in layers.items() if "template/WebLayer" in carried}
-    assert web == {"api/Admin", "api/Chat", "api/Messages", "api/Speech", "api/Webhooks"}
+    assert web == {"api/Admin", "api/Chat", "api/Media", "api/Messages", "api/Speech", "api/Webhooks"}

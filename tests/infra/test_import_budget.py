@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "av", "torch", "google.genai", "aws_xray_sdk", "moto")
 WEB = ("fastapi", "mangum", "pydantic", "starlette")
-LIGHT = ("authorizer", "auth", "health", "intake", "publisher", "delivery", "janitor", "mailer", "docs")
-ROUTES = ("admin", "chat", "messages", "speech", "webhooks")
+LIGHT = ("authorizer", "auth", "health", "intake", "publisher", "delivery", "janitor", "mailer", "docs", "editor")
+ROUTES = ("admin", "chat", "media", "messages", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

@@ -31,6 +31,15 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 class Kind(StrEnum):
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
+    EDIT = "edit"
+
+
+PLACES: Mapping[Kind, str] = MappingProxyType(
+    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.EDIT: "edits"}
+)
+"""Where the jobs of a kind are found, below ``/v1``."""
+EVENTS: Mapping[tuple[Kind, str], str] = MappingProxyType({(Kind.EDIT, "succeeded"): "media.edited"})
+"""Events that are not called after kind and step."""
 
 
 class Status(StrEnum):
@@ -152,10 +161,12 @@ class Change:
 
 
 def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Event:
-    path = f"/v1/{'transcriptions' if job.kind is Kind.TRANSCRIPTION else 'speech'}/{job.id}"
+    path = f"/v1/{PLACES[job.kind]}/{job.id}"
     links = {"self": path}
     if job.kind is Kind.TRANSCRIPTION:
         links["transcript"] = f"{path}/transcript"
+    if "media_id" in job.result:
+        links["media"] = f"/v1/media/{job.result['media_id']}"
     data = {
         "id": job.id,
         "kind": job.kind.value,
@@ -170,7 +181,7 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
     return Event(
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
-        type=f"{job.kind.value}.{name}",
+        type=EVENTS.get((job.kind, name), f"{job.kind.value}.{name}"),
         timestamp=now,
         data=MappingProxyType(data),
         dispatch=Dispatch(job.kind.value, job.lane, job.id) if dispatch else None,

@@ -136,6 +136,13 @@ class Worker:
         self._ended.set()
         self._logger.info("drained")
 
+    def deliver(self, lane: Lane, message: Message) -> Outcome:
+        """One message that the queue itself brought, as it calls a function; never raises."""
+        heartbeat = self._beat(lane, message)
+        heartbeat.beat()  # the queue hides it for much longer than a lease
+        heartbeat.start()
+        return self.handle(Held(lane, message, heartbeat, self._clock()))
+
     def handle(self, held: Held) -> Outcome:
         """One message from claim to its end; never raises."""
         message = held.message
