@@ -24,12 +24,22 @@ class Later(Exception):
 
 
 def take(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    try:
+        _take(record, lambda_context)
+    except Later:
+        raise
+    except Exception:
+        logger.exception("message failed", message_id=record.message_id)
+        raise
+
+
+def _take(record: SQSRecord, lambda_context: LambdaContext) -> None:
     body = json.loads(record.body)
     if body["kind"] == INSPECTION:
         outcome = wiring().look(body["user_id"], body["job_id"])
         logger.info("inspected", outcome=outcome, media_id=body["job_id"], user_id=body["user_id"])
         return
-    request = record.message_attributes.get("request_id")
+    request = record.message_attributes["request_id"]  # None where there is none
     message = Message(
         id=record.message_id,
         receipt=record.receipt_handle,

@@ -59,7 +59,9 @@ class Packager:
     def _archive(self, folder: Path, inside: str, home: str) -> Archive:
         if not folder.is_dir():
             raise PackageError(f"{folder} does not exist")
-        key = f"{folder.name}-{self._digest(folder, inside)}.zip"
+        # A layer and a function may have the same name.
+        name = f"{folder.name}-layer" if inside else folder.name
+        key = f"{name}-{self._digest(folder, inside)}.zip"
         path = self._build / key
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=self._build, prefix=".new-") as staging:
@@ -74,7 +76,7 @@ class Packager:
                 write_zip(Path(staging) / "content", Path(staging) / key)
                 # Renamed only when whole, so that a killed build leaves no half archive behind.
                 (Path(staging) / key).replace(path)
-            for old in self._build.glob(f"{folder.name}-????????????????????.zip"):
+            for old in self._build.glob(f"{name}-????????????????????.zip"):
                 if old.name != key:
                     old.unlink()
         return Archive(path, key)

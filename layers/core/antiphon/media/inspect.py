@@ -10,7 +10,7 @@ from antiphon.media.filters import Meter
 from antiphon.media.hear import Hearing
 from antiphon.media.model import PEAKS, Facts, Limits
 
-_FIRST = 64
+_FIRST = 16
 """Samples in one bin at first; whenever there are too many bins, two become one."""
 
 

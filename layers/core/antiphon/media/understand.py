@@ -392,7 +392,7 @@ def _semitones(heard: _Heard) -> float:
 
 
 @_phrase(
-    rf"(?:reverse|play(?:{_IT})? (?:backwards?|in reverse)|flip|backwards?|תהפו?כי?|הפוך|הפכי|להפוך|תשמיעי? לאחור|נגני? לאחור){_IT}",
+    rf"(?:reverse|play(?:{_IT})? (?:backwards?|in reverse)|flip|backwards?|תהפוך|תהפכי|הפוך|הפכי|להפוך|תשמיעי? לאחור|נגני? לאחור){_IT}",
     rf"turn{_IT} (?:round|around|backwards)",
 )
 def _reverse(heard: _Heard) -> AnyOperation:
@@ -400,7 +400,7 @@ def _reverse(heard: _Heard) -> AnyOperation:
 
 
 @_phrase(
-    rf"(?:(?:mix|fold|down-?mix|sum|turn|make|convert|change|switch|go|set|תמירי?|המר|המירי|תהפו?כי?|הפוך|הפכי){_IT}(?: down)?(?: ?(?:in)?to| ל-?)? ?)?(?:a )?(?P<to>mono|stereo|מונו|סטריאו|סטראו)(?: (?:channel|sound|track))?",
+    rf"(?:(?:mix|fold|down-?mix|sum|turn|make|convert|change|switch|go|set|תמירי?|המר|המירי|תהפוך|תהפכי|הפוך|הפכי){_IT}(?: down)?(?: ?(?:in)?to| ל-?)? ?)?(?:a )?(?P<to>mono|stereo|מונו|סטריאו|סטראו)(?: (?:channel|sound|track))?",
 )
 def _channels(heard: _Heard) -> AnyOperation:
     return Channels(to="mono" if heard.text("to") in ("mono", "מונו") else "stereo")
