@@ -156,7 +156,7 @@ def seconds_of(text: str, unit: float = 1.0) -> float:
         total = 0.0
         for part in text.split(":"):
             total = total * 60 + float(part)
-        return total
+        return round(total, 6)
     if unit_of(text) is None:
         return number_of(text) * unit
     total = 0.0

@@ -10,8 +10,9 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Self
 
 import numpy as np
 
@@ -33,6 +34,12 @@ from antiphon.media.operations import (
 )
 
 COMPRESSED = "The peaks left no room for the wanted loudness, so the dynamics were reduced."
+_GATE = 10.0
+"""LU below the loudness from which on a part does not count for it."""
+_LISTENED = 30
+"""Seconds from which the noise is told."""
+_ABOVE_NOISE = 4.0
+"""Decibels above the noise at which FFmpeg's afftdn lowers it by just what is asked for."""
 _SPOOLED = 1 << 16
 """Samples that are read back at once."""
 _TEMPO_STEP = 2.0
@@ -82,11 +89,11 @@ def through(operation: AnyOperation, stream: Stream, studio: Studio) -> Stream:
         case Normalize():
             return replace(stream, blocks=_normalized(blocks, sound, operation, studio))
         case Denoise(reduction_db=reduction):
-            return replace(stream, blocks=filtered(blocks, sound, [("afftdn", f"nr={reduction}:tn=1")]))
+            return replace(stream, blocks=_denoised(blocks, sound, reduction))
         case Speed(factor=factor):
-            return Stream(filtered(blocks, sound, _tempo(factor)), sound, length / factor)
+            return Stream(_stretched(blocks, sound, _tempo(factor), factor), sound, length / factor)
         case Pitch(semitones=semitones):
-            return replace(stream, blocks=filtered(blocks, sound, _shifted(semitones, sound)))
+            return replace(stream, blocks=_stretched(blocks, sound, _shifted(semitones, sound), 1.0))
         case Reverse():
             return replace(stream, blocks=_reversed(blocks, sound, studio))
         case Channels(to=to):
@@ -162,6 +169,48 @@ def _faded(blocks: Blocks, fade_in: int, fade_out: int) -> Iterator[np.ndarray]:
         ahead -= len(block)
 
 
+def _stretched(blocks: Blocks, sound: Sound, filters: list[tuple[str, str]], factor: float) -> Iterator[np.ndarray]:
+    """Exactly as long as it should be: the filters keep back what lies in their last window, unless silence pushes it out."""
+    taken, ended = 0, False
+
+    def pushed() -> Iterator[np.ndarray]:
+        nonlocal taken, ended
+        for block in blocks:
+            taken += len(block)
+            yield block
+        ended = True
+        yield np.zeros((sound.rate, sound.channels), np.float32)
+
+    given = 0
+    for block in filtered(pushed(), sound, filters):
+        kept = block[: max(0, round(taken / factor) - given)] if ended else block
+        given += len(kept)
+        if len(kept):
+            yield kept
+
+
+def _denoised(blocks: Blocks, sound: Sound, reduction: float) -> Iterator[np.ndarray]:
+    """What is noise is told from the quietest moments of the beginning: FFmpeg's own guess lies far from it."""
+    rest = iter(blocks)
+    heard: list[np.ndarray] = []
+    while sum(map(len, heard)) < _LISTENED * sound.rate and (block := next(rest, None)) is not None:
+        heard.append(block)
+    if not heard:
+        return
+    floor = min(-20.0, max(-80.0, _quietest(np.concatenate(heard), sound) + _ABOVE_NOISE))
+    options = f"nr={reduction}:nf={floor:.1f}"
+    yield from filtered(chain(heard, rest), sound, [("afftdn", options)])
+
+
+def _quietest(samples: np.ndarray, sound: Sound) -> float:
+    """Decibels below full scale in the quietest tenth of all moments that are not digitally silent."""
+    moment = max(1, sound.rate // 20)
+    whole = len(samples) // moment * moment
+    power = (samples[:whole].astype(np.float64) ** 2).reshape(-1, moment * sound.channels).mean(axis=1)
+    heard = power[power > 1e-10]
+    return 10 * math.log10(float(np.percentile(heard, 10))) if len(heard) else -80.0
+
+
 def _tempo(factor: float) -> list[tuple[str, str]]:
     steps = max(1, math.ceil(abs(math.log(factor, _TEMPO_STEP)) - 1e-9))
     return [("atempo", f"{factor ** (1 / steps):.9f}")] * steps
@@ -177,10 +226,16 @@ class _Spool:
     """Samples in a file that has no name."""
 
     def __init__(self, folder: Path, channels: int) -> None:
-        self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # type: ignore[assignment]  # noqa: SIM115 - until it is collected
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the context
         self._width = 4 * channels
         self._channels = channels
         self.samples = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._file.close()
 
     def append(self, block: np.ndarray) -> None:
         self._file.write(np.ascontiguousarray(block, "<f4").tobytes())
@@ -201,30 +256,30 @@ class _Spool:
 
 
 def _reversed(blocks: Blocks, sound: Sound, studio: Studio) -> Iterator[np.ndarray]:
-    spool = _Spool(studio.folder, sound.channels)
-    for block in blocks:
-        spool.append(block)
-    yield from spool.backward()
+    with _Spool(studio.folder, sound.channels) as spool:
+        for block in blocks:
+            spool.append(block)
+        yield from spool.backward()
 
 
 def _normalized(blocks: Blocks, sound: Sound, wanted: Normalize, studio: Studio) -> Iterator[np.ndarray]:
     """One gain for all where the peaks allow it; else FFmpeg's loudnorm, which follows the loudness as it goes."""
-    spool, meter = _Spool(studio.folder, sound.channels), Meter(sound)
-    for block in blocks:
-        spool.append(block)
-        meter.show(block)
-    found = meter.loudness()
-    if found.lufs is None or found.true_peak is None:  # nothing to hear, nothing to make louder
-        yield from spool.forward()
-        return
-    gain = wanted.lufs - found.lufs
-    if found.true_peak + gain <= wanted.true_peak:
-        yield from _amplified(spool.forward(), 10 ** (gain / 20))
-        return
-    studio.warnings.append(COMPRESSED)
-    options = f"I={wanted.lufs}:TP={wanted.true_peak}:LRA=11:measured_I={found.lufs}:measured_TP={found.true_peak}"
-    options += f":measured_LRA={found.range}:measured_thresh={found.lufs - 10:.2f}:linear=false"
-    yield from _between(filtered(spool.forward(), sound, [("loudnorm", options)]), 0, spool.samples)
+    with _Spool(studio.folder, sound.channels) as spool:
+        meter = Meter(sound)
+        for block in blocks:
+            spool.append(block)
+            meter.show(block)
+        found = meter.loudness()
+        if found.lufs is None or found.true_peak is None:  # nothing to hear, nothing to make louder
+            yield from spool.forward()
+        elif found.true_peak + (gain := wanted.lufs - found.lufs) <= wanted.true_peak:
+            yield from _amplified(spool.forward(), 10 ** (gain / 20))
+        else:
+            studio.warnings.append(COMPRESSED)
+            options = f"I={wanted.lufs}:TP={wanted.true_peak}:LRA=11:measured_I={found.lufs}:linear=false"
+            options += f":measured_TP={found.true_peak}:measured_LRA={found.range}"
+            options += f":measured_thresh={found.lufs - _GATE:.2f}"
+            yield from _between(filtered(spool.forward(), sound, [("loudnorm", options)]), 0, spool.samples)
 
 
 def _mixed(stream: Stream, to: str) -> Stream:

@@ -69,18 +69,28 @@ _JOINER = re.compile(
     rf"|ואז|וגם|ואחר כך|אחר כך|לאחר מכן|ולבסוף|לבסוף|בבקשה|אז|גם|עכשיו)(?![{LETTER}])[\s,;.!:]*)*"
 )
 _TAIL = re.compile(rf" (?:of (?:it|the (?:recording|audio|file|track))|please|בבקשה|של ההקלטה)(?![{LETTER}])")
+_FOLDED = str.maketrans("ךםןףץ", "כמנפצ")
+"""Hebrew letters at the end of a word have another form, so that one pattern would not fit "תהפוך" and "תהפכי"."""
 _MARKS = re.compile("[\u0591-\u05c7\u200e\u200f]")
 
 
 @dataclass(frozen=True)
 class _Heard:
-    """A phrase that matched. ``length``: seconds of the recording at this place; None once another was joined to it."""
+    """A phrase that matched. ``command``: as it was written, where the match is of folded letters; ``length``: seconds of the recording at this place; None once another was joined to it."""
 
     match: re.Match[str]
     length: float | None
+    command: str
+
+    @property
+    def words(self) -> str:
+        return self.command[self.match.start() : self.match.end()]
 
     def text(self, name: str) -> str:
-        return self.match.groupdict().get(name) or ""
+        if self.match.groupdict().get(name) is None:
+            return ""
+        start, end = self.match.span(name)
+        return self.command[start:end]
 
     def seconds(self, name: str, unit: float = 1.0) -> float:
         return seconds_of(self.text(name), unit)
@@ -94,7 +104,7 @@ class _Heard:
             raise Invalid(
                 "How long the recording is after joining is not known here: name the times from its beginning.",
                 code="command_not_understood",
-                fields=(Field("text", f"{self.match[0]!r} counts from an end that is not known."),),
+                fields=(Field("text", f"{self.words!r} counts from an end that is not known."),),
             )
         return self.length
 
@@ -102,9 +112,9 @@ class _Heard:
         seconds, length = self.seconds(name), self.end()
         if seconds >= length:
             raise Invalid(
-                f"{self.match[0]!r}: the recording has only {length:.1f} s at this place.",
+                f"{self.words!r}: the recording has only {length:.1f} s at this place.",
                 code="operation_out_of_range",
-                fields=(Field("text", f"{self.match[0]!r} is more than there is."),),
+                fields=(Field("text", f"{self.words!r} is more than there is."),),
             )
         return round(length - seconds, 3)
 
@@ -127,7 +137,7 @@ _PHRASES: list[tuple[re.Pattern[str], Builder]] = []
 
 def _phrase(*patterns: str) -> Callable[[Builder], Builder]:
     def keep(builder: Builder) -> Builder:
-        _PHRASES.extend((re.compile(pattern), builder) for pattern in patterns)
+        _PHRASES.extend((re.compile(pattern.translate(_FOLDED)), builder) for pattern in patterns)
         return builder
 
     return keep
@@ -186,7 +196,7 @@ def _cut(heard: _Heard) -> AnyOperation:
     start, end = heard.between()
     if end is None:
         return Trim(end=start)
-    return Trim(start=end) if start == 0 else Cut(start=start, end=end)
+    return Cut(start=start, end=end)
 
 
 @_phrase(
@@ -238,7 +248,7 @@ def _decibels(heard: _Heard, sign: int) -> AnyOperation:
     if re.fullmatch(_PERCENT, heard.text("unit")):
         share = 1 + sign * amount / 100
         if share <= 0:
-            raise _not_understood(heard.match[0])
+            raise _not_understood(heard.words)
         return Gain(db=round(20 * math.log10(share), 3))
     return Gain(db=sign * amount)
 
@@ -459,15 +469,16 @@ def understand(text: str, duration: float) -> list[AnyOperation]:
     the operation takes.
     """
     plain = _plain(text)
+    folded = plain.translate(_FOLDED)
     length: float | None = duration
     found: list[AnyOperation] = []
     position = _joined(plain, 0)
     while position < len(plain):
-        best = max(_matches(plain, position), key=lambda each: each[0].end(), default=None)
+        best = max(_matches(folded, position), key=lambda each: each[0].end(), default=None)
         if best is None or best[0].end() == position:
             raise _not_understood(_part(plain, position))
         match, builder = best
-        operation = _built(builder, _Heard(match, length))
+        operation = _built(builder, _Heard(match, length, plain))
         found.append(operation)
         if len(found) > MAX_OPERATIONS:
             raise Invalid(f"At most {MAX_OPERATIONS} operations can be done at once.", code="too_many_operations")
@@ -513,9 +524,9 @@ def _built(builder: Builder, heard: _Heard) -> AnyOperation:
         name = ".".join(str(part) for part in first["loc"])
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise Invalid(
-            f"{heard.match[0]!r}: {f'{name}: ' if name else ''}{reason}.",
+            f"{heard.words!r}: {f'{name}: ' if name else ''}{reason}.",
             code="operation_out_of_range",
-            fields=(Field("text", f"{heard.match[0]!r}: {reason}."),),
+            fields=(Field("text", f"{heard.words!r}: {reason}."),),
         ) from error
 
 
