@@ -22,6 +22,7 @@ from antiphon.platform.access import ROUTES, SCOPES, Who
 from infra.local.person import Person
 from infra.local.receiver import Receiver
 from infra.local.stack import LocalStack
+from tests.e2e.test_media import edited, media, wav
 
 CLOSED = sorted(route for route, access in ROUTES.items() if access.who is not Who.PUBLIC)
 ADMIN = [route for route in CLOSED if ROUTES[route].who is Who.ADMIN]
@@ -144,12 +145,15 @@ def test_who_is_no_administrator_learns_nothing(http: httpx.Client, anna: Person
 def things(http: httpx.Client) -> Iterator[dict[str, str]]:
     """One of each kind that has an id, of somebody else."""
     ben = Person.register(http)
+    item = media(ben, wav(1))
     with Receiver() as receiver:
         hook = ben.post("/v1/webhooks", {"url": receiver.url, "events": ["*"]}).json()["id"]
         wanted = {"filename": "a.wav", "content_type": "audio/wav", "size": 1000}
         yield {
             "/v1/transcriptions": ben.post("/v1/transcriptions", wanted).json()["id"],
             "/v1/speech": ben.speak("Hello.")["id"],
+            "/v1/media": item["id"],
+            "/v1/edits": edited(ben, item, {"op": "reverse"})["id"],
             "/v1/webhooks": hook,
             "/v1/deliveries": ben.post(f"/v1/webhooks/{hook}/test").json()["id"],
             "/v1/api-keys": ben.post("/v1/api-keys", {"name": "b", "scopes": ["speech:read"]}).json()["id"],
@@ -191,7 +195,10 @@ def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, rece
     talk = person.post("/v1/conversations", {"title": "x", "settings": {"top_p": 0.5}}).json()["id"]
     person.post(f"/v1/conversations/{talk}/messages", {"content": "Hello."})
     person.post("/v1/presets", {"name": "x"})
+    item = media(person, wav(1))
+    edit = edited(person, item, {"op": "reverse"})["id"]
     ids = {"/v1/speech": job["id"], "/v1/webhooks": hook, "/v1/conversations": talk}
+    ids |= {"/v1/media": item["id"], "/v1/edits": edit}
     seen = 0
     for path, methods in document["paths"].items():
         place = path.partition("/{id}")[0]
