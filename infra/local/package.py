@@ -23,7 +23,7 @@ _SKIPPED_FOLDERS = {"__pycache__", ".git", ".pytest_cache", ".ruff_cache", "bin"
 _SKIPPED_FILES = {"Dockerfile", "Makefile", "requirements.in", "requirements.txt"}
 # What installers write about the installation itself: it differs from machine to machine.
 _SKIPPED_METADATA = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 class PackageError(Exception):
@@ -97,6 +97,8 @@ class Packager:
         command: list[str | Path] = [uv, "pip", "install", "-q", "--no-deps", "--require-hashes", "--link-mode", "copy"]
         command += ["--python", self._python, "--target", content, "-r", requirements]
         self._run(folder, command, setup.installer_env())
+        for tests in [path for path in content.rglob("tests") if path.is_dir()]:
+            shutil.rmtree(tests, ignore_errors=True)  # one may lie in another
 
     def _compile(self, folder: Path, content: Path, home: str) -> None:
         command: list[str | Path] = [

@@ -289,3 +289,13 @@ def test_a_damaged_file_gives_facts_or_a_reason(tmp_path: Path, seed: int) -> No
     except MediaError:
         return
     assert facts.duration > 0
+
+
+def test_more_than_fits_on_the_disk_is_refused_before(desk: Desk, tmp_path: Path) -> None:
+    item = desk.item(samples.wav(tmp_path / "a.wav"))
+    assert item.facts is not None
+    long = replace(item, id=IDS[3], facts=replace(item.facts, duration=9_000.0, sample_rate=48_000, channels=2))
+    desk.media.create(long)
+    assert desk.submit(long, {"op": "reverse"}).status is Status.QUEUED
+    with pytest.raises(Invalid, match="disk"):
+        desk.submit(long, {"op": "normalize"}, {"op": "reverse"})

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from antiphon.media.items import Media, MediaStore, editable
-from antiphon.media.operations import AnyOperation, check, joined, plain
+from antiphon.media.operations import AnyOperation, Normalize, Reverse, check, joined, plain
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import AntiphonError, Conflict, Field, Invalid, NotFound
 from antiphon.platform.ids import new_id
@@ -17,6 +17,9 @@ from antiphon.speech.ports import JobStore, Stale
 
 LANE = "standard"
 """The one lane of edits: no GPU is waited for, so nobody needs to be let pass."""
+
+MAX_LAID = 5 << 30
+"""Bytes of samples that one edit may lay on the disk of 10 GB, beside the recording and the result."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Edits:
             if each not in sources:
                 sources[each] = self._joined(user_id, each)
         lengths = {each: float(source["duration"]) for each, source in sources.items()}
-        return Plan(media, tuple(operations), check(operations, duration, lengths), sources)
+        plan = Plan(media, tuple(operations), check(operations, duration, lengths), sources)
+        _check_room(plan, duration)
+        return plan
 
     def submit(
         self,
@@ -116,6 +121,18 @@ class Edits:
             raise _not_joined(media_id, error) from error
         assert media.source is not None
         return {**asdict(media.source), "duration": duration}
+
+
+def _check_room(plan: Plan, duration: float) -> None:
+    """What must be seen as a whole is laid on the editor's disk. Raises Invalid."""
+    facts = plan.media.facts
+    times = sum(isinstance(each, Reverse | Normalize) for each in plan.operations)
+    if facts and times * max(duration, plan.duration) * facts.sample_rate * facts.channels * 4 > MAX_LAID:
+        raise Invalid(
+            "This reverses or normalizes more than fits on the editor's disk: shorten the recording first, or do it in several edits.",
+            code="operation_out_of_range",
+            fields=(Field("operations", "Fewer of reverse and normalize at once."),),
+        )
 
 
 def _not_joined(media_id: str, error: AntiphonError) -> Invalid:
