@@ -157,6 +157,18 @@ _UPLOAD = {
     "fields": {"type": "object", "additionalProperties": TEXT, "description": "Form fields to send before the file."},
     "expires_at": TIME,
 }
+_MEDIA = {
+    "id": an_id("med"),
+    "purpose": TEXT,
+    "status": one_of("awaiting_upload", "inspecting", "ready", "rejected"),
+    "filename": TEXT,
+    "content_type": TEXT,
+    "size": COUNT,
+    "parent_id": maybe({**an_id("med"), "description": "The item that it was made of."}),
+    "created_at": TIME,
+    "error": maybe(ref("JobError")),
+    "facts": maybe(ref("MediaFacts")),
+}
 _LIMITS = ("audio_seconds", "characters", "tokens", "storage_bytes", "open_jobs", "upload_bytes", "requests_per_minute")
 
 SCHEMAS: dict[str, Schema] = {
@@ -286,6 +298,59 @@ SCHEMAS: dict[str, Schema] = {
                     }
                 )
             ),
+        }
+    ),
+    "Loudness": {
+        **closed(
+            {
+                "lufs": maybe({"type": "number", "description": "Integrated, after EBU R 128."}),
+                "true_peak": maybe({"type": "number", "description": "dBTP."}),
+                "range": maybe({"type": "number", "description": "LU."}),
+            }
+        ),
+        "description": "null for silence.",
+    },
+    "MediaFacts": closed(
+        {
+            "container": TEXT,
+            "codec": TEXT,
+            "duration": SECONDS,
+            "sample_rate": COUNT,
+            "channels": COUNT,
+            "bit_rate": maybe(COUNT),
+            "loudness": ref("Loudness"),
+            "tags": {"type": "object", "additionalProperties": TEXT},
+        }
+    ),
+    "Media": closed(_MEDIA),
+    "WholeMedia": closed(
+        {
+            **_MEDIA,
+            "url": maybe({"type": "string", "description": "Of the file, for 15 minutes."}),
+            "waveform": maybe(
+                many(
+                    {"type": "array", "items": {"type": "number", "minimum": -1, "maximum": 1}, "minItems": 2},
+                    "Lowest and highest value of equal parts, at most 800.",
+                )
+            ),
+        }
+    ),
+    "Edit": closed(
+        {
+            **_JOB,
+            "kind": {"const": "edit"},
+            "media_id": an_id("med"),
+            "operations": many(ANYTHING),
+            "result_media_id": maybe({**an_id("med"), "description": "The new media item, once the edit succeeded."}),
+            "links": closed({"self": TEXT, "media": maybe(TEXT)}),
+        }
+    ),
+    "Understood": closed(
+        {
+            "operations": many(ANYTHING, "As POST /v1/media/{id}/edits takes them."),
+            "understood": many(TEXT, "Each operation as a sentence."),
+            "duration": {**SECONDS, "description": "Seconds of the result."},
+            "job": maybe(ref("Edit")),
         }
     ),
     "Word": _WORD,
@@ -569,6 +634,17 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "DELETE /v1/api-keys/{id}": {204: None},
     "POST /v1/uploads": {201: ref("MediaUpload")},
     **_JOBS,
+    "GET /v1/media": {200: page(ref("Media"))},
+    "GET /v1/media/{id}": {200: ref("WholeMedia")},
+    "DELETE /v1/media/{id}": {200: ref("Deleted")},
+    "GET /v1/media/{id}/edits": {200: page(ref("Media"))},
+    "POST /v1/media/{id}/edits": {202: ref("Edit")},
+    "POST /v1/media/{id}/commands": {200: ref("Understood"), 202: ref("Understood")},
+    "GET /v1/edits": {200: page(ref("Edit"))},
+    "GET /v1/edits/{id}": {200: ref("Edit")},
+    "DELETE /v1/edits/{id}": {200: ref("Deleted")},
+    "POST /v1/edits/{id}/cancel": {200: ref("Edit")},
+    "POST /v1/edits/{id}/retry": {200: ref("Edit")},
     "GET /v1/transcriptions/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}

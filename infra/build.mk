@@ -17,6 +17,8 @@ build-%Layer:
 	if [ -f requirements.txt ]; then $(PIP) --requirement requirements.txt --target "$(ARTIFACTS_DIR)/python"; fi
 	$(call copy_sources,$(ARTIFACTS_DIR)/python)
 	rm -rf "$(ARTIFACTS_DIR)/python/bin"
+	# Of numpy alone 15 MB of what Lambda's limit leaves.
+	find "$(ARTIFACTS_DIR)/python" -type d -name tests -prune -exec rm -rf '{}' +
 	$(COMPILE) -s "$(ARTIFACTS_DIR)" -p /opt "$(ARTIFACTS_DIR)"
 
 build-%:

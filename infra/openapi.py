@@ -24,7 +24,7 @@ from infra.answers import ANSWERS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
-FASTAPI = ("admin", "chat", "devices", "documents", "messages", "search", "speech", "webhooks")
+FASTAPI = ("admin", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:6px}
@@ -75,6 +75,7 @@ _TAGS = {
     "runs": "chat",
     "deliveries": "webhooks",
     "voices": "speech",
+    "edits": "media",
 }
 
 

@@ -10,7 +10,16 @@ from aws_lambda_powertools import Logger
 
 from antiphon.platform.telemetry import make_logger
 
-QUEUES = ("UPLOADS", "TRANSCRIPTION", "TRANSCRIPTION_PRIORITY", "SPEECH", "SPEECH_PRIORITY", "DOCUMENT", "DELIVERIES")
+QUEUES = (
+    "UPLOADS",
+    "TRANSCRIPTION",
+    "TRANSCRIPTION_PRIORITY",
+    "SPEECH",
+    "SPEECH_PRIORITY",
+    "DOCUMENT",
+    "EDITS",
+    "DELIVERIES",
+)
 Check = Callable[[], object]
 """Raises when the part does not answer."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from wiring import wiring
 
-from antiphon.media.sweep import expire_uploads
+from antiphon.media.sweep import sweep_media
 from antiphon.platform.clock import system_clock
 
 ERASE_FOR = timedelta(seconds=15)
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         if outcome == "dispatched":
             work.lanes.forget(letter)
         dead[outcome or "left"] += 1
-    uploads = expire_uploads(work.media, system_clock)
+    media = sweep_media(work.media, system_clock)
     deliveries = work.deliveries()
     replies = work.replies() + work.budget()
     runs = work.runs()
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         "swept",
         jobs=dict(jobs),
         dead_letters=dict(dead),
-        uploads=uploads,
+        media=media,
         deliveries=deliveries,
         replies=replies,
         runs=runs,

@@ -40,11 +40,13 @@ class Wiring:
         table = Table(env["TABLE_NAME"], region)
         sqs = boto3.client("sqs", region_name=region)
         places = {
-            # Documents have one queue: Lambda takes as many at once as there are.
-            (kind, lane): f"{kind.name}{'' if lane == 'standard' or kind is Kind.DOCUMENT else '_PRIORITY'}"
-            for kind in Kind
+            (kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}"
+            for kind in (Kind.TRANSCRIPTION, Kind.SPEECH)
             for lane in ("standard", "priority")
         }
+        # These have one queue each: Lambda takes as many at once as there are.
+        places |= {(Kind.DOCUMENT, lane): "DOCUMENT" for lane in ("standard", "priority")}
+        places |= {(Kind.EDIT, "standard"): "EDITS"}
         self.lanes = SqsLanes(
             sqs,
             queues={place: env[f"{name}_QUEUE_URL"] for place, name in places.items()},

@@ -43,6 +43,8 @@ class Settings:
                 ("run", "standard"): env["RUNS_QUEUE_URL"],
                 ("document", "standard"): env["DOCUMENT_QUEUE_URL"],
                 ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
+                ("edit", "standard"): env["EDITS_QUEUE_URL"],
+                ("inspection", "standard"): env["EDITS_QUEUE_URL"],
             },
         )
 

@@ -17,7 +17,7 @@ class NotDone(Exception):
 
 
 def take(record: SQSRecord) -> None:
-    outcome = wiring().worker.take(wiring().lane, message_of(record.raw_event))
+    outcome = wiring().worker.deliver(wiring().lane, message_of(record.raw_event))
     if outcome.what != "deleted":
         raise NotDone(outcome.what)
 

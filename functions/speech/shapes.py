@@ -38,7 +38,7 @@ class NewUpload(Shape):
     filename: Filename
     content_type: ContentType
     size: Size
-    purpose: Literal["transcription", "speech", "document", "chat"] = "transcription"
+    purpose: Literal["transcription", "speech", "document", "chat", "media"] = "transcription"
 
 
 class Vad(Shape):

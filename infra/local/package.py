@@ -23,7 +23,7 @@ _SKIPPED_FOLDERS = {"__pycache__", ".git", ".pytest_cache", ".ruff_cache", "bin"
 _SKIPPED_FILES = {"Dockerfile", "Makefile", "requirements.in", "requirements.txt"}
 # What installers write about the installation itself: it differs from machine to machine.
 _SKIPPED_METADATA = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 class PackageError(Exception):
@@ -59,7 +59,9 @@ class Packager:
     def _archive(self, folder: Path, inside: str, home: str) -> Archive:
         if not folder.is_dir():
             raise PackageError(f"{folder} does not exist")
-        key = f"{folder.name}-{self._digest(folder, inside)}.zip"
+        # A layer and a function may have the same name.
+        name = f"{folder.name}-layer" if inside else folder.name
+        key = f"{name}-{self._digest(folder, inside)}.zip"
         path = self._build / key
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=self._build, prefix=".new-") as staging:
@@ -74,7 +76,7 @@ class Packager:
                 write_zip(Path(staging) / "content", Path(staging) / key)
                 # Renamed only when whole, so that a killed build leaves no half archive behind.
                 (Path(staging) / key).replace(path)
-            for old in self._build.glob(f"{folder.name}-????????????????????.zip"):
+            for old in self._build.glob(f"{name}-????????????????????.zip"):
                 if old.name != key:
                     old.unlink()
         return Archive(path, key)
@@ -95,6 +97,8 @@ class Packager:
         command: list[str | Path] = [uv, "pip", "install", "-q", "--no-deps", "--require-hashes", "--link-mode", "copy"]
         command += ["--python", self._python, "--target", content, "-r", requirements]
         self._run(folder, command, setup.installer_env())
+        for tests in [path for path in content.rglob("tests") if path.is_dir()]:
+            shutil.rmtree(tests, ignore_errors=True)  # one may lie in another
 
     def _compile(self, folder: Path, content: Path, home: str) -> None:
         command: list[str | Path] = [

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import Any
 
+from antiphon.media.items import INSPECTION
 from antiphon.platform.clock import system_clock
 from antiphon.platform.redrive import redrive, send_back
 from antiphon.platform.table import Table
@@ -27,6 +28,7 @@ QUEUES = (
     "Document",
     "Index",
     "Runs",
+    "Edits",
     "Erasures",
 )
 
@@ -52,10 +54,10 @@ def main(arguments: list[str]) -> int:
     jobs = RetryDead(jobs=DynamoJobStore(Table(places["TableName"], region)), clock=system_clock)
 
     def again(message: dict[str, Any]) -> None:
-        if queue in ("Uploads", "Deliveries", "Erasures"):
+        body = json.loads(message["Body"])
+        if queue in ("Uploads", "Deliveries", "Erasures") or body.get("kind") == INSPECTION:
             send_back(client, places[f"{queue}QueueUrl"], message)
         else:  # a lane: its letter is of a job that has failed, and the job brings its own new message
-            body = json.loads(message["Body"])
             jobs(body["user_id"], Kind(body["kind"]), body["job_id"])
 
     moved = redrive(client, places[f"{queue}DeadLettersUrl"], again)

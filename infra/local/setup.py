@@ -75,6 +75,7 @@ LOCK_SOURCES = {
     ROOT / "layers/charts/requirements.in": ROOT / "layers/charts/requirements.txt",
     ROOT / "layers/embeddings/requirements.in": EMBEDDINGS,
     ROOT / "layers/parsers/requirements.in": ROOT / "layers/parsers/requirements.txt",
+    ROOT / "layers/media/requirements.in": ROOT / "layers/media/requirements.txt",
 }
 
 

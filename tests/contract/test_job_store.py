@@ -10,6 +10,8 @@ import pytest
 
 from antiphon.engines.ports import Segment, Word
 from antiphon.identity.tiers import TIERS
+from antiphon.media.items import Media, MediaStatus
+from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.errors import LeaseLost
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import event_of_row
@@ -344,3 +346,39 @@ def test_a_change_and_its_event_are_written_together(store: DynamoJobStore) -> N
     with pytest.raises(Stale):
         store.apply(Change(job, model.cancel(job, NOW).after, model.cancel(job, NOW).event))
     assert len(list(store._events.query(f"events#{USER}"))) == 2
+
+
+def made_by(job: Job, size: int) -> Media:
+    source = Source("results", "media/x", size=size)
+    return Media("med_1", USER, "media", "a.wav", "audio/wav", size, NOW, MediaStatus.READY, source, parent_id="med_0")
+
+
+def media_of(store: JobStore, request: pytest.FixtureRequest) -> Media | None:
+    if isinstance(store, MemoryJobStore):
+        return store.media.get("med_1")
+    return DynamoMediaStore(request.getfixturevalue("table")).get(USER, "med_1")
+
+
+def test_a_new_media_item_comes_with_the_end_of_its_job_and_is_counted_once(
+    store: JobStore, request: pytest.FixtureRequest
+) -> None:
+    """U-03"""
+    job = running(store)
+    before = store.usage(USER, "2026-11").storage_bytes
+    change = model.finish(job, owner="w1", now=NOW, result={"media_id": "med_1"})
+    for _ in range(2):  # the answer of the first may have been lost
+        store.apply(change, media=made_by(job, 500))
+    assert media_of(store, request) == made_by(job, 500)
+    usage = store.usage(USER, "2026-11")
+    assert (usage.storage_bytes - before, usage.open_jobs) == (500, 0)
+
+
+def test_a_media_item_for_which_there_is_no_room_is_not_made(store: JobStore, request: pytest.FixtureRequest) -> None:
+    """A-62"""
+    job = running(store)
+    change = model.finish(job, owner="w1", now=NOW)
+    with pytest.raises(QuotaExceeded) as refused:
+        store.apply(change, media=made_by(job, TIERS["free"].storage_bytes))
+    assert refused.value.counter == "storage_bytes"
+    assert media_of(store, request) is None
+    assert store.get(USER, Kind.TRANSCRIPTION, job.id) == job

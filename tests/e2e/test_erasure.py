@@ -11,6 +11,7 @@ from infra.local.person import Person, upload
 from infra.local.receiver import Receiver
 from infra.local.recordings import spoken_wav
 from infra.local.stack import LocalStack
+from tests.e2e.test_media import edited, media, wav
 
 
 def traces(stack: LocalStack, *marks: str) -> list[str]:
@@ -53,6 +54,7 @@ def busy(person: Person, receiver: Receiver, stack: LocalStack) -> Person:
     job = person.transcribe(spoken_wav(1), filename=f"{canary}.wav", metadata={"note": canary})
     said = person.speak(f"{canary}.", callback_url=receiver.url)
     assert [person.ended(each)["status"] for each in (job, said)] == ["succeeded"] * 2
+    assert edited(person, media(person, wav(1), f"{canary}.wav"), {"op": "reverse"})["status"] == "succeeded"
     receiver.wait(lambda got: {"transcription.succeeded", "speech.succeeded"} <= {g.json["type"] for g in got})
     person.delete(f"/v1/webhooks/{hook['id']}")
     place = {"Bucket": stack.outputs["UploadsBucket"], "Key": f"inbox/{person.id}/{canary}"}

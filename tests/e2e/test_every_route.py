@@ -22,6 +22,7 @@ from antiphon.platform.access import ROUTES, SCOPES, Who
 from infra.local.person import Person
 from infra.local.receiver import Receiver
 from infra.local.stack import LocalStack
+from tests.e2e.test_media import edited, media, wav
 
 CLOSED = sorted(route for route, access in ROUTES.items() if access.who is not Who.PUBLIC)
 ADMIN = [route for route in CLOSED if ROUTES[route].who is Who.ADMIN]
@@ -30,6 +31,8 @@ BODIES = {
     "PATCH /v1/conversations/{id}": {"title": "mine"},
     "PATCH /v1/documents/{id}": {"title": "mine"},
     "POST /v1/conversations/{id}/messages": {"content": "mine"},
+    "POST /v1/media/{id}/edits": {"operations": [{"op": "reverse"}]},
+    "POST /v1/media/{id}/commands": {"text": "reverse"},
     "POST /v1/conversations/{id}/messages/stream": {"content": "mine"},
     "PATCH /v1/devices/{id}": {"name": "mine"},
     "POST /v1/devices/{id}/commands": {"action": "notify"},
@@ -170,6 +173,7 @@ def test_who_is_no_administrator_learns_nothing(http: httpx.Client, anna: Person
 def things(http: httpx.Client) -> Iterator[dict[str, str]]:
     """One of each kind that has an id, of somebody else."""
     ben = Person.register(http)
+    item = media(ben, wav(1))
     with Receiver() as receiver:
         hook = ben.post("/v1/webhooks", {"url": receiver.url, "events": ["*"]}).json()["id"]
         phone = ben.post("/v1/devices", PHONE).json()["id"]
@@ -178,6 +182,8 @@ def things(http: httpx.Client) -> Iterator[dict[str, str]]:
         yield {
             "/v1/transcriptions": ben.post("/v1/transcriptions", wanted).json()["id"],
             "/v1/speech": ben.speak("Hello.")["id"],
+            "/v1/media": item["id"],
+            "/v1/edits": edited(ben, item, {"op": "reverse"})["id"],
             "/v1/webhooks": hook,
             "/v1/devices": f"{phone}/{command}",
             "/v1/deliveries": ben.post(f"/v1/webhooks/{hook}/test").json()["id"],
@@ -224,10 +230,12 @@ def test_what_is_read_fits_the_document(http: httpx.Client, person: Person, rece
     person.post("/v1/presets", {"name": "x"})
     phone = person.post("/v1/devices", PHONE).json()["id"]
     command = person.post(f"/v1/devices/{phone}/commands", {"action": "notify"}).json()["id"]
-    ids = {"/v1/speech": job["id"], "/v1/webhooks": hook, "/v1/conversations": talk}
-    ids["/v1/devices"] = f"{phone}/{command}"
     paper = person.ended(person.add_document(b"Hello.", "a.txt", "text/plain"))
-    ids["/v1/documents"] = paper["id"]
+    item = media(person, wav(1))
+    edit = edited(person, item, {"op": "reverse"})["id"]
+    ids = {"/v1/speech": job["id"], "/v1/webhooks": hook, "/v1/conversations": talk}
+    ids |= {"/v1/devices": f"{phone}/{command}", "/v1/documents": paper["id"]}
+    ids |= {"/v1/media": item["id"], "/v1/edits": edit}
     seen = 0
     for path, methods in document["paths"].items():
         place = path.partition("/{id}")[0]

@@ -34,6 +34,7 @@ RARE = {
     ("Janitor", "LookAgain"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Delivery", "RemoveWhatIsNobodys"): "only when an endpoint is deleted while a delivery to it waits",
     ("Synthesizer", "RemoveWhatIsNobodys"): "only when a job is deleted in the moment in which its audio is written",
+    ("Editor", "RemoveWhatIsNobodys"): "only when an edit fails or is taken away after its result was stored",
     ("Janitor", "Due"): "counted where the janitor ran; a run of the suite may be over before its minute",
 }
 """Statements whose moment does not come in a run of minutes; unit and integration tests hold what they are for."""
@@ -76,7 +77,7 @@ def test_every_grant_was_needed(stack: LocalStack, decisions: Callable[[], list[
         and not (
             action in POLLED
             and statement["Sid"].startswith("Take")
-            and short(role) in ("Intake", "Delivery", "Mailer", "Reader")
+            and short(role) in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent")
         )
     ]
     assert unused == []

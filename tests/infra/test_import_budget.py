@@ -30,6 +30,7 @@ LIGHT = (
     "authorizer",
     "delivery",
     "docs",
+    "editor",
     "health",
     "indexer",
     "intake",
@@ -38,7 +39,7 @@ LIGHT = (
     "publisher",
     "reader",
 )
-ROUTES = ("admin", "agent", "chat", "devices", "documents", "messages", "search", "speech", "webhooks")
+ROUTES = ("admin", "agent", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

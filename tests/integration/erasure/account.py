@@ -39,7 +39,7 @@ from tests.contract.conftest import REGION
 
 UPLOADS, RESULTS = "uploads-bucket", "results-bucket"
 PLACES = tuple((UPLOADS, f) for f in ("uploads", "inbox", "texts", "rejected")) + tuple(
-    (RESULTS, f) for f in ("speech", "parts")
+    (RESULTS, f) for f in ("speech", "parts", "media")
 )
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)

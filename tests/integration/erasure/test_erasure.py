@@ -39,6 +39,7 @@ from tests.faults import KINDS, Crash, Faults
 from tests.integration.erasure.account import (
     LEASE,
     NOW,
+    PLACES,
     RESULTS,
     UPLOADS,
     Account,
@@ -111,9 +112,9 @@ def test_nothing_of_an_erased_user_is_left_and_nothing_of_another_is_touched(wor
     assert receipt.complete
     assert anna.traces() == []
     assert sorted(boris.traces()) == before
-    opened = 6
+    opened = len(PLACES)
     assert (receipt.rows, receipt.versions) == (len(rows), len(found) - opened)
-    assert receipt.objects == 3 * 6
+    assert receipt.objects == 3 * len(PLACES)
     assert world.erase(anna.id, world.later) == receipt
 
 

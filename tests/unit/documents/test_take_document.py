@@ -99,7 +99,7 @@ class Room:
     def take(self) -> Outcome:
         message = self.lane.receive(0)
         assert message
-        return self.worker.take(self.lane, message)
+        return self.worker.deliver(self.lane, message)
 
 
 @pytest.fixture

@@ -359,3 +359,22 @@ def test_what_comes_for_a_media_item_that_was_given_up_is_put_aside(desk: Desk) 
     found = desk.media.get(ANNA.user_id, media.id)
     assert found
     assert (found.status, found.held_bytes) == (MediaStatus.REJECTED, 0)
+
+
+def test_a_recording_to_be_edited_is_inspected_first(desk: Desk) -> None:
+    """Q-03: once, however often it is said."""
+    media, _ = desk.submit.media(ANNA, FileToCome("talk.wav", "audio/wav", 10_000), "media")
+    arrival = desk.put(f"uploads/{ANNA.user_id}/{media.id}", wav())
+    assert [desk.arrive(arrival) for _ in range(2)] == ["inspecting", "unchanged"]
+    found = desk.media.get(ANNA.user_id, media.id)
+    assert found
+    assert (found.status, found.inspections) == (MediaStatus.INSPECTING, 1)
+    (event,) = desk.media.events
+    assert event.dispatch
+    assert (event.type, event.dispatch.kind, event.dispatch.job_id) == ("media.uploaded", "inspection", media.id)
+
+
+def test_what_is_no_recording_is_not_even_inspected(desk: Desk) -> None:
+    media, _ = desk.submit.media(ANNA, FileToCome("talk.wav", "audio/wav", 10_000), "media")
+    assert desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{media.id}", ZIP)) == "rejected"
+    assert desk.media.events == []

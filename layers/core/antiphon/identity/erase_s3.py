@@ -15,7 +15,7 @@ else:
     S3Client = Any
 
 UPLOADS = ("uploads", "inbox", "texts", "rejected")
-RESULTS = ("speech", "parts")
+RESULTS = ("speech", "parts", "media")
 """The folders of the two buckets: wherever anybody may put an object, held by a test."""
 
 

@@ -1,7 +1,8 @@
-"""The process that decodes: ``python -m antiphon.media.child <lifeline> probe|decode <limits as JSON> [samples to skip]``.
+"""The process that decodes: ``python -m antiphon.media.child <lifeline> probe|decode|samples <limits as JSON> [samples to skip | rate channels]``.
 
 stdin: the file, which must be seekable. stdout: the facts of the probe as one line of JSON; after it, where that is
-asked for, int16 mono 16 kHz samples, little-endian. stderr: at the end one line of JSON: ``{"samples", "declared"}`` or ``{"code", "detail"}``.
+asked for, samples, little-endian: of ``decode`` int16 mono 16 kHz, of ``samples`` float32, interleaved, at that rate and with so many
+channels (0: those of the file). stderr: at the end one line of JSON: ``{"samples", "declared"}`` or ``{"code", "detail"}``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import IO, TYPE_CHECKING, Any
 
-from antiphon.media.model import Limits, Probe, check, check_duration, check_sound
+from antiphon.media.model import LAYOUTS, Limits, Probe, check, check_duration, check_sound, readable
 from antiphon.media.sniff import sniff
 from antiphon.platform.confinement import confine, die_with_the_parent, watch
 from antiphon.platform.errors import MediaError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from av.container.input import InputContainer
 
 _RATE = 16_000
+_WIDTHS = {"s16": 2, "flt": 4}
 _DEMUXERS = "wav,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,aac,amr,amrnb,amrwb,asf,avi"
 """U-10. Names as ffmpeg's ``format_whitelist`` takes them; playlists and manifests are not among them."""
 _DECODERS = (
@@ -50,7 +52,7 @@ def main() -> int:
     check_ffmpeg(sys.modules["av"].ffmpeg_version_info)
     confine(limits)
     try:
-        report = _run(limits, int(sys.argv[4]) if task == "decode" else None)
+        report = _run(limits, _wanted(task, [int(each) for each in sys.argv[4:]]))
     except MediaError as error:
         report = {"code": error.code, "detail": error.detail}
     except MemoryError:
@@ -59,6 +61,23 @@ def main() -> int:
         return 0  # nobody listens any more
     sys.stderr.write(json.dumps(report) + "\n")
     return 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Samples, and how many of them to leave out at the beginning. rate, channels: 0 for the file's own."""
+
+    format: str
+    rate: int
+    channels: int
+    skip: int = 0
+
+
+def _wanted(task: str, arguments: list[int]) -> Wanted | None:
+    """None to look into the file only."""
+    if task == "decode":
+        return Wanted("s16", _RATE, 1, arguments[0])
+    return Wanted("flt", *arguments) if task == "samples" else None
 
 
 def check_ffmpeg(found: str) -> None:
@@ -120,6 +139,7 @@ def _open(limits: Limits) -> tuple[InputContainer, AudioStream, Probe]:
         channels=context.channels,
         streams=len(container.streams),
         bit_rate=container.bit_rate or None,
+        tags=readable({**stream.metadata, **container.metadata}),
     )
     check(found, limits)
     return container, stream, found
@@ -134,28 +154,31 @@ def _unreadable() -> MediaError:
     )
 
 
-def _run(limits: Limits, skip: int | None) -> dict[str, Any]:
-    """skip: samples that are decoded and not written; None to look into the file only."""
+def _run(limits: Limits, wanted: Wanted | None) -> dict[str, Any]:
     container, stream, found = _open(limits)
     with open(1, "wb", buffering=2 * _RATE, closefd=False) as out:
         out.write(json.dumps(asdict(found)).encode() + b"\n")
         out.flush()
-        samples = 0 if skip is None else _write(out, container, stream, limits, skip)
+        samples = 0
+        if wanted:
+            own = replace(wanted, rate=wanted.rate or found.sample_rate, channels=wanted.channels or found.channels)
+            samples = _write(out, container, stream, limits, own)
     return {"samples": samples, "declared": _declared(found)}
 
 
-def _write(out: IO[bytes], container: InputContainer, stream: AudioStream, limits: Limits, skip: int) -> int:
+def _write(out: IO[bytes], container: InputContainer, stream: AudioStream, limits: Limits, wanted: Wanted) -> int:
     """Gives the samples decoded, those that were skipped among them."""
     samples = watched = 0
-    for data in _sound(container, stream):
-        before, samples = samples, samples + len(data) // 2
-        check_duration(samples / _RATE, limits)
-        if samples > skip:
+    width = _WIDTHS[wanted.format] * wanted.channels
+    for data in _sound(container, stream, wanted):
+        before, samples = samples, samples + len(data) // width
+        check_duration(samples / wanted.rate, limits)
+        if samples > wanted.skip:
             # A reader that takes its time is not the file's fault: the clock stands still while it is waited for.
             signal.alarm(0)
-            out.write(data[max(0, skip - before) * 2 :])
+            out.write(data[max(0, wanted.skip - before) * width :])
             watch(limits)
-        elif samples - watched >= _RATE:
+        elif samples - watched >= wanted.rate:
             watched = samples
             watch(limits)
     signal.alarm(0)
@@ -172,10 +195,10 @@ def _declared(found: Probe) -> float | None:
     return found.duration * promised / there if there < promised < _SIZE_UNKNOWN else found.duration
 
 
-def _sound(container: InputContainer, stream: AudioStream) -> Iterator[bytes]:
-    """int16 mono 16 kHz of all that can be decoded; damaged packets are left out, as every player does.
+def _sound(container: InputContainer, stream: AudioStream, wanted: Wanted) -> Iterator[bytes]:
+    """All that can be decoded; damaged packets are left out, as every player does.
 
-    int16, because only for integers swresample scales the mix of several channels down to what cannot clip.
+    To recognise speech int16, because only for integers swresample scales the mix of several channels down to what cannot clip.
     """
     from av import AudioResampler
 
@@ -186,18 +209,19 @@ def _sound(container: InputContainer, stream: AudioStream) -> Iterator[bytes]:
         if found != shape:
             check_sound(frame.sample_rate, len(frame.layout.channels))
             if resampler is not None:
-                yield from _raw(resampler, None)
-            resampler, shape = AudioResampler(format="s16", layout="mono", rate=_RATE), found
+                yield from _raw(resampler, None, wanted)
+            resampler = AudioResampler(format=wanted.format, layout=LAYOUTS[wanted.channels], rate=wanted.rate)
+            shape = found
         frame.pts = None  # samples follow each other as they come; clocks of damaged files run backwards
         assert resampler is not None
-        yield from _raw(resampler, frame)
+        yield from _raw(resampler, frame, wanted)
     if resampler is not None:
-        yield from _raw(resampler, None)
+        yield from _raw(resampler, None, wanted)
 
 
-def _raw(resampler: Any, frame: Any) -> Iterator[bytes]:
+def _raw(resampler: Any, frame: Any, wanted: Wanted) -> Iterator[bytes]:
     for made in resampler.resample(frame):
-        yield bytes(memoryview(made.planes[0])[: made.samples * 2])
+        yield bytes(memoryview(made.planes[0])[: made.samples * _WIDTHS[wanted.format] * wanted.channels])
 
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Speech into a file, block by block: memory does not grow with its length."""
+"""Sound into a file, block by block: memory does not grow with its length."""
 
 from __future__ import annotations
 
@@ -27,15 +27,25 @@ _MUXERS = {
 
 
 class Encoder:
-    """Writes int16 mono blocks as ``format`` to a seekable file; the file is complete, headers included, after ``close``.
+    """Writes int16 blocks as ``format`` to a seekable file; the file is complete, headers included, after ``close``.
 
-    ``duration``: seconds written so far. Raises Invalid (``unknown_format``).
+    layout: as FFmpeg calls it; bit_rate: bits a second, of formats that have one. ``duration``: seconds written so far. Raises Invalid (``unknown_format``).
     """
 
-    def __init__(self, format: str, sample_rate: int, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        format: str,
+        sample_rate: int,
+        path: str | os.PathLike[str],
+        *,
+        layout: str = "mono",
+        bit_rate: int | None = None,
+    ) -> None:
         if format not in FORMATS:
             raise Invalid(f"The format {format!r} is not one of {', '.join(FORMATS)}.", code="unknown_format")
         self._rate = sample_rate
+        self._layout = layout
+        self._channels = av.AudioLayout(layout).nb_channels
         self._written = 0
         self._plain: BinaryIO | None = None
         self._container: OutputContainer | None = None
@@ -44,12 +54,14 @@ class Encoder:
             return
         muxer, codec, bits = _MUXERS[format]
         rates = av.Codec(codec, "w").audio_rates
-        # Opus knows a few rates only; the codec's own resampler brings ours to the best of them.
+        # Some know a few rates only; the codec's own resampler brings ours to the best of them.
         rate = sample_rate if rates is None or sample_rate in rates else 48_000
-        self._container = av.open(os.fspath(path), "w", format=muxer)
-        self._stream = cast("AudioStream", self._container.add_stream(codec, rate=rate, layout="mono"))
+        # A WAV above 4 GB has sizes that do not fit into its header, unless it is an RF64.
+        options = {"rf64": "auto"} if muxer == "wav" else {}
+        self._container = av.open(os.fspath(path), "w", format=muxer, options=options)
+        self._stream = cast("AudioStream", self._container.add_stream(codec, rate=rate, layout=layout))
         if bits:
-            self._stream.bit_rate = bits
+            self._stream.bit_rate = bit_rate or bits
         # Now and not with the first block: a file that cannot be written is an error before anything is spoken.
         self._container.start_encoding()
 
@@ -58,9 +70,11 @@ class Encoder:
         return self._written / self._rate
 
     def write(self, samples: np.ndarray) -> None:
-        """samples: int16, mono, shape (samples,), at the sample rate of this encoder; any number of them."""
-        if samples.dtype != np.int16 or samples.ndim != 1:
-            raise ValueError(f"int16 of shape (samples,) is needed, not {samples.dtype} of {samples.shape}")
+        """samples: int16, shape (samples, channels) or, of mono, (samples,), at the sample rate of this encoder; any number of them."""
+        shaped = samples.reshape(len(samples), -1) if samples.ndim == 1 else samples
+        if samples.dtype != np.int16 or shaped.ndim != 2 or (len(shaped) and shaped.shape[1] != self._channels):
+            wanted = f"int16 of shape (samples, {self._channels})"
+            raise ValueError(f"{wanted} is needed, not {samples.dtype} of {samples.shape}")
         # A frame of any length would be taken, but all of it is held until it is encoded.
         for first in range(0, len(samples), self._rate):
             self._write(samples[first : first + self._rate])
@@ -70,7 +84,8 @@ class Encoder:
             self._plain.write(samples.astype("<i2", copy=False).tobytes())
         else:
             assert self._container is not None
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[None, :], format="s16", layout="mono")
+            packed = np.ascontiguousarray(samples).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=self._layout)
             frame.sample_rate = self._rate
             frame.pts = self._written
             self._container.mux(self._stream.encode(frame))

@@ -5,13 +5,22 @@ A header may lie, so the same bounds are held once more while the recording is d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from antiphon.platform.errors import MediaError
 
 SAMPLE_RATES = range(4_000, 384_001)
 CHANNELS = range(1, 9)
 STREAMS = range(1, 17)
+LAYOUTS: Mapping[int, str] = MappingProxyType(
+    {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+)
+"""By number of channels, as FFmpeg calls them."""
+MAX_TAGS, MAX_TAG = 50, 500
+"""Tags of one file, and characters of one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Limits:
 @dataclass(frozen=True)
 class Probe:
     """``duration``: seconds as declared, None where the file does not say; ``bit_rate``: bits a second of the whole file or None;
-    ``streams``: of all kinds; the rest is of the audio stream that is decoded."""
+    ``streams``: of all kinds; ``tags``: see `readable`; the rest is of the audio stream that is decoded."""
 
     container: str
     codec: str
@@ -37,6 +46,39 @@ class Probe:
     channels: int
     streams: int
     bit_rate: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that can be said of a recording after it was heard once. ``duration``: seconds that could be decoded; ``bit_rate``: bits a second;
+    ``lufs``, ``loudness_range``: integrated loudness and range after EBU R 128; ``true_peak``: dBTP; all three None for silence.
+    ``peaks``: lowest and highest value of `PEAKS` equal parts, from -127 to 127: low, high, low, high …"""
+
+    container: str
+    codec: str
+    duration: float
+    sample_rate: int
+    channels: int
+    bit_rate: int | None
+    lufs: float | None
+    true_peak: float | None
+    loudness_range: float | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    peaks: tuple[int, ...] = ()
+
+
+PEAKS = 800
+
+
+def readable(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags as they may be shown: so many, so long, and without control characters."""
+
+    def plain(text: str) -> str:
+        return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))[:MAX_TAG]
+
+    kept = {plain(name)[:64].lower(): plain(value) for name, value in tags.items()}
+    return {name: value for name, value in list(kept.items())[:MAX_TAGS] if name and value}
 
 
 def check(probe: Probe, limits: Limits) -> None:

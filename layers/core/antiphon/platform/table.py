@@ -11,7 +11,7 @@
 | federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
 | federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
-| media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, janitor                          |
+| media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, list newest first, janitor       |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
 | page         | job#<doc>          | page#<page>#<part>        |                  |                 |          | pages of a document, in order; one page      |
 | marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |

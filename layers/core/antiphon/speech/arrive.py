@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from antiphon.identity.tiers import limits_of
-from antiphon.media.items import Media, MediaStore, arrived, rejected
+from antiphon.media.items import PURPOSE, Media, MediaStore, arrived, event_of, rejected
 from antiphon.media.sniff import sniff
 from antiphon.platform.audit import AuditLog, Entry
 from antiphon.platform.clock import Clock, from_rfc3339
@@ -72,7 +72,7 @@ class Arrive:
         self._clock = clock
 
     def __call__(self, arrival: Arrival) -> str:
-        """Gives what was done, for the log: queued, ready, rejected, stray, erased, gone or unchanged."""
+        """Gives what was done, for the log: queued, ready, inspecting, rejected, stray, erased, gone or unchanged."""
         stored = self._objects.head(arrival.bucket, arrival.key, arrival.version)
         if stored is None:
             return "gone"
@@ -118,11 +118,16 @@ class Arrive:
             return "unchanged"
         if media.error:  # it was given up, and what comes now is counted nowhere
             return self._reject(arrival, media_id, user, media.error.code)
-        wrong = self._wrong(arrival, stored, media=media.purpose == "transcription")
+        wrong = self._wrong(arrival, stored, media=media.purpose in ("transcription", PURPOSE))
         if wrong:
             self._media.settle(rejected(media, wrong))
             return self._reject(arrival, media_id, user, wrong.code)
-        self._media.settle(arrived(media, self._source(arrival, stored, media.filename), stored.content_type))
+        source, now = self._source(arrival, stored, media.filename), self._clock()
+        if media.purpose == PURPOSE:
+            there = arrived(media, source, stored.content_type, now)
+            self._media.settle(there, event_of(there, "uploaded", now))
+            return "inspecting"
+        self._media.settle(arrived(media, source, stored.content_type))
         return "ready"
 
     def _dropped(self, arrival: Arrival, stored: Stored, user: str, name: str) -> str:

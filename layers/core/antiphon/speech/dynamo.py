@@ -13,12 +13,14 @@ from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
 from antiphon.engines.ports import Segment, Word
+from antiphon.media.items import Media
+from antiphon.media.items_dynamo import MediaRow, row_of
 from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
 from antiphon.platform.errors import LeaseLost
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
-from antiphon.speech.metering import QuotaExceeded, Usage, delta, enforced, kept, month_of, quota_reached
+from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, Mark, Numbered, Stale
 from antiphon.speech.usage_dynamo import DynamoUsage
@@ -153,6 +155,7 @@ class DynamoJobStore:
         self._jobs = table.bind(JobRow)
         self._chunks = table.bind(ChunkRow)
         self._marks = table.bind(MarkRow)
+        self._media = table.bind(MediaRow)
         self._events = table.bind(EventRow)
         self._rows = table.bind(Row)
         self._usage = DynamoUsage(table)
@@ -163,13 +166,16 @@ class DynamoJobStore:
         except self._jobs.DoesNotExist:
             return None
 
-    def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
+    def apply(
+        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+    ) -> None:
         before, after = change.before, change.after
         jobs = self._jobs
         condition: Any = jobs.pk.does_not_exist() if before is None else jobs.version == before.version
         if before is not None and before.lease_owner != after.lease_owner and before.lease_expires_at:
             condition &= jobs.lease_expires_at == rfc3339(before.lease_expires_at)
-        counted: list[tuple[str, ...]] = []
+        limited: list[tuple[str, ...]] = []
+        wanted, limits = counted(change, media)
 
         def fill(transaction: TransactWrite) -> None:
             transaction.save(_row_of(jobs, after), condition=condition)
@@ -187,7 +193,9 @@ class DynamoJobStore:
                 transaction.save(
                     self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark))
                 )
-            counted[:] = self._usage.add(transaction, after.user_id, month_of(after), delta(change), enforced(change))
+            if media:
+                transaction.save(row_of(self._media, media), condition=self._media.pk.does_not_exist())
+            limited[:] = self._usage.add(transaction, after.user_id, month_of(after), wanted, limits)
 
         try:
             self._table.write(fill)
@@ -201,12 +209,11 @@ class DynamoJobStore:
             if failed[0]:
                 raise Stale from error
             # Updates are the last of a transaction.
-            limited = [names for names, refused in zip(counted, failed[-len(counted) :], strict=True) if refused]
-            raise self._exceeded(change, [name for names in limited for name in names]) from error
+            full = [names for names, refused in zip(limited, failed[-len(limited) :], strict=True) if refused]
+            raise self._exceeded(after, wanted, limits, [name for names in full for name in names]) from error
 
-    def _exceeded(self, change: Change, names: list[str]) -> QuotaExceeded:
+    def _exceeded(self, job: Job, wanted: Usage, limits: Mapping[str, int], names: list[str]) -> QuotaExceeded:
         """The first of these counters that has no room, told to the user's webhooks once a month."""
-        job, wanted, limits = change.after, delta(change), enforced(change)
         used = self._usage.of(job.user_id, month_of(job))
         full = [n for n in names if getattr(used, n) + getattr(wanted, n) > limits[n]] or names
         now = system_clock()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from antiphon.media.items import INSPECTION
 from antiphon.speech.model import Kind
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class SqsLanes:
                 for message in answer["Messages"]:
                     seen += 1
                     body = json.loads(message["Body"])
+                    if body["kind"] == INSPECTION:  # of no job: the item itself knows when it is to be asked for again
+                        continue
                     yield DeadJob(body["user_id"], Kind(body["kind"]), body["job_id"], url, message["ReceiptHandle"])
 
     def forget(self, dead: DeadJob) -> None:

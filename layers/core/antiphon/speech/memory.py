@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from antiphon.media.items import Media
 from antiphon.platform.errors import LeaseLost, NotFound
 from antiphon.platform.events import Event
 from antiphon.platform.pages import Page
-from antiphon.speech.metering import QuotaExceeded, Usage, delta, enforced, kept, month_of, quota_reached
+from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Job, Kind, Status
 from antiphon.speech.ports import Chunk, Mark, Numbered, Stale, Stored, Upload
 
 
 class MemoryJobStore:
-    """``events``: the outbox, in the order of the changes."""
+    """``events``: the outbox, in the order of the changes; ``media``: items that came with a change."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
@@ -27,6 +28,7 @@ class MemoryJobStore:
         self._marks: dict[str, dict[int, Mark]] = {}
         self._lock = threading.Lock()
         self.events: list[Event] = []
+        self.media: dict[str, Media] = {}
         self._used: dict[tuple[str, str], Usage] = {}
         self._told: set[tuple[str, str, str]] = set()
 
@@ -34,7 +36,9 @@ class MemoryJobStore:
         job = self._jobs.get(job_id)
         return job if job and (job.user_id, job.kind) == (user_id, kind) else None
 
-    def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
+    def apply(
+        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+    ) -> None:
         with self._lock:
             known, before, after = self._jobs.get(change.after.id), change.before, change.after
             if known == after:
@@ -45,14 +49,17 @@ class MemoryJobStore:
             if not same:
                 raise Stale
             used = self.usage(after.user_id, month_of(after))
-            for name, limit in enforced(change).items():
-                if getattr(used, name) + getattr(delta(change), name) > limit:
+            wanted, limits = counted(change, media)
+            for name, limit in limits.items():
+                if getattr(used, name) + getattr(wanted, name) > limit:
                     now = after.round_at or after.created_at
                     if (told := (after.user_id, month_of(after), name)) not in self._told:
                         self._told.add(told)
                         self.events.append(quota_reached(after.user_id, after.tier, month_of(after), name, now))
                     raise QuotaExceeded(name, limit, now)
-            self._count(after, delta(change))
+            self._count(after, wanted)
+            if media:
+                self.media[media.id] = media
             self._jobs[after.id] = after
             if change.event:
                 self.events.append(change.event)

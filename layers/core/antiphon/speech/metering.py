@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from antiphon.identity.tiers import Limits, limits_of
 from antiphon.platform.errors import TooMany
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id, is_id
 from antiphon.speech.model import Change, Job, Kind, Source, Status
+
+if TYPE_CHECKING:
+    from antiphon.media.items import Media
 
 SHOWN: Mapping[str, str] = MappingProxyType({"audio_ms": "audio_seconds"})
 """Counters whose public name is another: those of ``GET /v1/me/usage``."""
@@ -124,6 +128,14 @@ def enforced(change: Change) -> Mapping[str, int]:
     """By name, the most that a counter may show after this change; counters that do not grow have no limit."""
     found, limits = delta(change), allowed(limits_of(change.after.tier))
     return {name: limits[name] for name in (*MONTHLY, *STANDING) if name in change.bounded and getattr(found, name) > 0}
+
+
+def counted(change: Change, media: Media | None) -> tuple[Usage, Mapping[str, int]]:
+    """What is added with the change, and the most that the counters may show then. media: a new item that comes with it."""
+    if media is None:
+        return delta(change), enforced(change)
+    limit = limits_of(media.tier).storage_bytes
+    return delta(change) + Usage(storage_bytes=media.held_bytes), {**enforced(change), "storage_bytes": limit}
 
 
 class QuotaExceeded(TooMany):

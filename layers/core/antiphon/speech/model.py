@@ -32,6 +32,7 @@ class Kind(StrEnum):
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
     DOCUMENT = "document"
+    EDIT = "edit"
 
 
 class Status(StrEnum):
@@ -45,9 +46,11 @@ class Status(StrEnum):
 
 
 PLACES: Mapping[Kind, str] = MappingProxyType(
-    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.DOCUMENT: "documents"}
+    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.DOCUMENT: "documents", Kind.EDIT: "edits"}
 )
 """Where the API has jobs of each kind."""
+EVENTS: Mapping[tuple[Kind, str], str] = MappingProxyType({(Kind.EDIT, "succeeded"): "media.edited"})
+"""Events that are not called after kind and step."""
 RESULTS: Mapping[Kind, str] = MappingProxyType({Kind.TRANSCRIPTION: "transcript", Kind.DOCUMENT: "text"})
 """What the API calls the result of a job, below the job itself."""
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
@@ -163,6 +166,8 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
     links = {"self": path}
     if job.kind in RESULTS:
         links[RESULTS[job.kind]] = f"{path}/{RESULTS[job.kind]}"
+    if "media_id" in job.result:
+        links["media"] = f"/v1/media/{job.result['media_id']}"
     data = {
         "id": job.id,
         "kind": job.kind.value,
@@ -177,7 +182,7 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
     return Event(
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
-        type=f"{job.kind.value}.{name}",
+        type=EVENTS.get((job.kind, name), f"{job.kind.value}.{name}"),
         timestamp=now,
         data=MappingProxyType(data),
         dispatch=Dispatch(job.kind.value, job.lane, job.id) if dispatch else None,

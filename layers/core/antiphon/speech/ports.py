@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from antiphon.engines.ports import Segment, Word
 from antiphon.identity.ports import Standing
+from antiphon.media.items import Media
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import Usage
 from antiphon.speech.model import Change, Job, Kind
@@ -50,8 +51,10 @@ class JobStore(Protocol):
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         """One consistent read."""
 
-    def apply(self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None) -> None:
-        """Job, event and chunk or mark in one transaction. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
+    def apply(
+        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+    ) -> None:
+        """Job, event and chunk, mark or new media item in one transaction; the bytes of the item are held to the limit of its owner. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
         QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from antiphon.media.items import Media
 from antiphon.platform.clock import Clock
 from antiphon.speech import model
 from antiphon.speech.model import Change, Job
@@ -40,16 +41,21 @@ class Progress:
         if announce:
             self._announced = now
 
-    def finish(self, **found: Any) -> None:
-        self._write(lambda job, at: model.finish(job, owner=self._owner, now=at, **found))
+    def finish(self, *, media: Media | None = None, **found: Any) -> None:
+        """media: a new item that the job made."""
+        self._write(lambda job, at: model.finish(job, owner=self._owner, now=at, **found), media=media)
 
     def _write(
-        self, decide: Callable[[Job, datetime], Change], chunk: Chunk | None = None, mark: Mark | None = None
+        self,
+        decide: Callable[[Job, datetime], Change],
+        chunk: Chunk | None = None,
+        mark: Mark | None = None,
+        media: Media | None = None,
     ) -> None:
         while True:
             change = decide(self.job, self._clock())
             try:
-                self._store.apply(change, chunk=chunk, mark=mark)
+                self._store.apply(change, chunk=chunk, mark=mark, media=media)
             except Stale:
                 # Somebody changed what is theirs to change, a title for instance; or took the job away.
                 self.job = model.held(self._store.get(self.job.user_id, self.job.kind, self.job.id), self._owner)

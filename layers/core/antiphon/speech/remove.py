@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.media.items import media_of_job, media_prefix
 from antiphon.platform.clock import Clock
 from antiphon.speech import model
-from antiphon.speech.model import Job, Kind
+from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.retrying import change
 
@@ -50,6 +51,13 @@ class Remove:
         return Receipt(job_id, self._jobs.delete(job), objects, versions)
 
     def _places(self, job: Job) -> list[tuple[str, str]]:
+        if job.kind is Kind.EDIT:  # the recording and what was made of it are media items with a life of their own
+            made = job.status is Status.SUCCEEDED
+            return (
+                []
+                if made or self._results is None
+                else [(self._results, media_prefix(job.user_id, media_of_job(job.id)))]
+            )
         owner = f"{job.user_id}/{job.id}"
         places = [(self._uploads, f"{folder}/{owner}") for folder in ("uploads", "texts", "rejected")]
         if self._results is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from antiphon.identity.tiers import MIB, limits_of
-from antiphon.media.items import Media, MediaStore, usable
+from antiphon.media.items import PURPOSE, Media, MediaStore, usable, waits_for_upload
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field, NotFound, TooLarge, Unsupported
 from antiphon.platform.ids import new_id
@@ -117,7 +117,7 @@ class Submit:
         )
 
     def media(self, caller: Caller, file: FileToCome, purpose: str, seed: str | None = None) -> tuple[Media, Upload]:
-        check_file(file, caller.tier, text=purpose != "transcription")
+        check_file(file, caller.tier, text=purpose not in ("transcription", PURPOSE))
         media = Media(
             f"med_{seed}" if seed else new_id("med"),
             caller.user_id,
@@ -128,7 +128,7 @@ class Submit:
             self._clock(),
             tier=caller.tier,
         )
-        self._media.create(media)
+        self._media.create(waits_for_upload(media))
         key = upload_key(caller.user_id, media.id)
         return media, self._objects.presign_post(self._bucket, key, content_type=file.content_type, max_size=file.size)
 

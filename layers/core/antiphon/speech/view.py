@@ -39,6 +39,14 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
     view |= {"language": job.language, "duration": job.duration}
     if job.kind is Kind.TRANSCRIPTION:
         view["upload"] = upload_view(upload) if upload else None
+    elif job.kind is Kind.EDIT:
+        made = job.result.get("media_id")
+        view |= {
+            "media_id": job.options["media_id"],
+            "operations": list(job.options["operations"]),
+            "result_media_id": made,
+            "links": {"self": f"/v1/edits/{job.id}", "media": f"/v1/media/{made}" if made else None},
+        }
     else:
         view |= {
             "voice": job.options.get("voice"),

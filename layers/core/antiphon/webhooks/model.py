@@ -52,8 +52,11 @@ PATTERN = re.compile(rf"\*|{_NAME}(?:\.\*)?")
 TEST_EVENT = "webhook.test"
 _STEPS = ("queued", "started", "progress", "succeeded", "failed", "canceled")
 EVENT_TYPES = (
-    *(f"{kind}.{step}" for kind in ("transcription", "speech", "run", "document") for step in _STEPS),
+    *(f"{kind}.{step}" for kind in ("transcription", "speech", "edit", "run", "document") for step in _STEPS),
     *(f"device.command.{step}" for step in ("awaiting_confirmation", "pending", "succeeded", "failed", "canceled")),
+    "media.uploaded",
+    "media.ready",
+    "media.rejected",
     "media.edited",
     "message.created",
     "user.quota_reached",

@@ -136,7 +136,7 @@ class Worker:
         self._ended.set()
         self._logger.info("drained")
 
-    def take(self, lane: Lane, message: Message) -> Outcome:
+    def deliver(self, lane: Lane, message: Message) -> Outcome:
         """One message that somebody else received, as Lambda's poller does: from now on it is hidden for a lease at a time. Never raises."""
         heartbeat = self._beat(lane, message)
         heartbeat.beat()
