@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from infra.local.person import Person
 from infra.local.stack import LocalStack
@@ -26,6 +27,7 @@ ENDS_THE_ACCOUNT = ("deleteMe", "deleteAuthSessions", "deleteAuthSessionsId")
 """Would sign out the user of the others; test_identity.py and test_erasure.py hold them."""
 
 
+@pytest.mark.timeout(600)
 def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_path: Path) -> None:
     """At least a thousand cases."""
     person = Person.register(http)
