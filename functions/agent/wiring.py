@@ -8,8 +8,12 @@ from functools import cache
 from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.own import own_passages, own_search
+from antiphon.devices.command import Commands
+from antiphon.devices.dynamo import DynamoCommands, DynamoDevices
+from antiphon.devices.manage import Devices
 from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.engines.voices import catalogue
+from antiphon.media.edits import Edits
 from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.clock import system_clock
 from antiphon.platform.secret import model_keys
@@ -17,6 +21,9 @@ from antiphon.platform.table import Table
 from antiphon.runs.dynamo import DynamoRuns
 from antiphon.runs.sqs import SqsRunQueue
 from antiphon.runs.tools.calculate import CalculateTool
+from antiphon.runs.tools.chart import ChartTool
+from antiphon.runs.tools.device import DeviceTool
+from antiphon.runs.tools.edit import EditTool
 from antiphon.runs.tools.look import SearchTool
 from antiphon.runs.tools.speech import SpeakTool, TranscribeTool
 from antiphon.runs.work import Work
@@ -50,10 +57,13 @@ def work() -> Work:
     env = os.environ
     table = Table(env["TABLE_NAME"], env["AWS_REGION"])
     conversations, jobs = DynamoConversations(table), DynamoJobStore(table)
+    media = DynamoMediaStore(table)
+    objects = S3Objects(s3_client(table.region), system_clock)
+    devices, commands = DynamoDevices(table), DynamoCommands(table)
     submit = Submit(
         jobs=jobs,
-        media=DynamoMediaStore(table),
-        objects=S3Objects(s3_client(table.region), system_clock),
+        media=media,
+        objects=objects,
         uploads_bucket=env["UPLOADS_BUCKET"],
         clock=system_clock,
     )
@@ -61,7 +71,16 @@ def work() -> Work:
         SearchTool(own_search(table, system_clock)),
         TranscribeTool(submit, jobs),
         SpeakTool(submit, jobs, catalogue(env["SYNTHESIZER"])[0].id),
+        EditTool(Edits(jobs=jobs, media=media, clock=system_clock)),
+        ChartTool(
+            conversations=conversations,
+            media=media,
+            objects=objects,
+            bucket=env["RESULTS_BUCKET"],
+            clock=system_clock,
+        ),
         CalculateTool(),
+        DeviceTool(Devices(devices, system_clock), Commands(devices, commands, system_clock)),
     )
     return Work(
         store=DynamoRuns(table),

@@ -27,7 +27,7 @@ ENDS_THE_ACCOUNT = ("deleteMe", "deleteAuthSessions", "deleteAuthSessionsId")
 """Would sign out the user of the others; test_identity.py and test_erasure.py hold them."""
 
 
-@pytest.mark.timeout(480)  # some 4,500 cases, and more with each route
+@pytest.mark.timeout(600)
 def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_path: Path) -> None:
     """At least a thousand cases."""
     person = Person.register(http)
@@ -39,7 +39,7 @@ def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_p
     )
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{stack.url}/v1/openapi.json"]
     command += ["--checks", ",".join(CHECKS), "--header", f"Authorization: Bearer {person.token}"]
-    command += ["--max-examples", "12", "--seed", "1", "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]
+    command += ["--max-examples", "6", "--seed", "1", "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]
     command += ["--request-timeout", "30", "--workers", "2", "--suppress-health-check", "all", "--max-failures", "40"]
     for name in ENDS_THE_ACCOUNT:
         command += ["--exclude-operation-id", name]

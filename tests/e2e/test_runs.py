@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from infra.local.person import Person, upload
 from infra.local.receiver import Receiver
 from infra.local.recordings import spoken_wav
+from tests.e2e.test_media import media, wav
 from tests.model_servers import Act, OpenAiServer
 
 
@@ -132,3 +134,64 @@ def test_the_agent_searches_what_the_user_has(person: Person, talk: str, model: 
     assert tool["content"].startswith("<passages>")
     (cited,) = person.get(f"/v1/conversations/{talk}/messages").json()["data"][0]["citations"]
     assert (cited["id"], cited["start"]) == (job["id"], segment["start"])
+
+
+def test_a_chart_is_drawn_from_what_was_said(person: Person, talk: str) -> None:
+    """Without any model: the prefix forces it, and the numbers stand in an earlier message."""
+    person.post(f"/v1/conversations/{talk}/messages", {"content": "Jan: 10, Feb: 20, Mar: 15", "model": "offline"})
+    run = ended(person, start(person, talk, content="chart: our sales", model="offline"))
+    assert run["status"] == "succeeded", run["error"]
+    (part,) = person.get(f"/v1/conversations/{talk}/messages").json()["data"][0]["parts"]
+    for made, magic in ((part["media_id"], b"\x89PNG"), (part["svg_media_id"], b"<?xml")):
+        item = person.get(f"/v1/media/{made}").json()
+        assert item["status"] == "ready"
+        assert httpx.get(item["url"], trust_env=False).content.startswith(magic)
+        assert person.delete(f"/v1/media/{made}").json()["objects"] == 1
+    other = str(person.post("/v1/conversations", {}).json()["id"])
+    nothing = ended(person, start(person, other, content="plot: nothing", model="offline"))
+    assert (nothing["status"], nothing["error"]["code"]) == ("failed", "nothing_to_plot")
+
+
+def test_a_device_does_what_a_run_asks_once_its_user_says_yes(person: Person, talk: str, model: OpenAiServer) -> None:
+    """L-03: the yes is for the very arguments."""
+    action = {"action": "unlock", "parameters": {"type": "object", "properties": {"door": {"type": "string"}}}}
+    wanted = {"name": "Door", "platform": "other", "capabilities": [{**action, "sensitive": True}]}
+    registered = person.post("/v1/devices", wanted)
+    assert registered.status_code == 201, registered.text
+    device = registered.json()
+    call = {"device_id": device["id"], "action": "unlock", "arguments": {"door": "front"}}
+    model.script = [Act(calls=(("device", {}),)), Act(calls=(("device", call),)), Act(("It is open.",))]
+    run = start(person, talk, content="Open the door.")
+    deadline = time.monotonic() + 60
+    while True:
+        seen = person.get(f"/v1/runs/{run}").json()
+        waiting = [c for s in seen["steps"] for c in s["calls"] if c["status"] == "waiting"]
+        if waiting:
+            break
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.2)
+    assert '"Door"' in model.seen[1]["messages"][-1]["content"]
+    as_device = {"Authorization": f"Bearer {device['key']}"}
+    polled = person.http.get(f"/v1/devices/{device['id']}/commands", headers=as_device)
+    assert polled.json()["data"] == []
+    assert person.post(waiting[0]["output"]["confirm"]).status_code == 200
+    (command,) = person.http.get(f"/v1/devices/{device['id']}/commands?wait=5", headers=as_device).json()["data"]
+    assert command["arguments"] == {"door": "front"}
+    done = person.http.post(
+        f"{waiting[0]['output']['link']}/result",
+        json={"status": "succeeded", "result": {"open": True}},
+        headers=as_device,
+    )
+    assert done.status_code == 200, done.text
+    finished = ended(person, run)
+    assert (finished["status"], finished["answer"]) == ("succeeded", "It is open.")
+
+
+def test_a_recording_is_edited_by_a_run(person: Person, talk: str, model: OpenAiServer) -> None:
+    item = media(person, wav(2))
+    call = {"media_id": item["id"], "command": "keep the first second and reverse"}
+    model.script = [Act(calls=(("edit_audio", call),)), Act(("Done.",))]
+    run = ended(person, start(person, talk, content="Shorten it."))
+    assert run["status"] == "succeeded", run
+    (part,) = person.get(f"/v1/conversations/{talk}/messages").json()["data"][0]["parts"]
+    assert person.get(f"/v1/media/{part['media_id']}").json()["facts"]["duration"] == pytest.approx(1, abs=0.01)

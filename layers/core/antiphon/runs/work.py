@@ -190,8 +190,13 @@ class Work:
         heard = None
         if done and last.forced:
             broken = next((call for call in calls if call.status is CallStatus.FAILED), None)
-            if broken is not None:  # the model cannot make up for what the request itself asks for
+            if broken is not None and not (
+                broken.name == "chart" and self._has_tools(run)
+            ):  # the model cannot make up for what the request itself asks for
                 raise RunFailed(code=str(broken.output.get("code", "tool_failed")), detail=broken.result)
+            drawn = [call.result for call in calls if call.name == "chart" and call.status is CallStatus.SUCCEEDED]
+            if drawn and not self._has_tools(run):
+                found["answer"] = drawn[0]
             heard = "\n\n".join(call.result for call in calls if call.name == "transcribe") or None
         return self._advance(run, timedelta(seconds=self._monotonic() - started), heard=heard, **found)
 
@@ -215,6 +220,9 @@ class Work:
         status = CallStatus.FAILED if found.failed else CallStatus.SUCCEEDED
         output = {**call.output, **found.output}
         return replace(call, status=status, result=found.text[:MAX_RESULT], output=output, sources=found.sources)
+
+    def _has_tools(self, run: Run) -> bool:
+        return "tools" in self._models.kept(run.model).about.capabilities
 
     def _may_go_on(self, run: Run) -> bool:
         """Whether any of what it waits for has ended."""

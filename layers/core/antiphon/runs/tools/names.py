@@ -1,3 +1,3 @@
 """The tools that there are, by name: what a request may allow. The agent makes them; a test holds the two equal."""
 
-TOOLS = ("search", "transcribe", "speak", "calculate")
+TOOLS = ("search", "transcribe", "speak", "edit_audio", "chart", "calculate", "device")
