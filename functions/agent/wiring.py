@@ -6,8 +6,9 @@ import os
 from functools import cache
 
 from antiphon.conversations.budget_dynamo import DynamoBudget
+from antiphon.conversations.cap_dynamo import daily_cap
 from antiphon.conversations.dynamo import DynamoConversations
-from antiphon.conversations.own import own_passages, own_search
+from antiphon.conversations.own import own_passages, own_pictures, own_search
 from antiphon.devices.command import Commands
 from antiphon.devices.dynamo import DynamoCommands, DynamoDevices
 from antiphon.devices.manage import Devices
@@ -82,11 +83,13 @@ def work() -> Work:
         CalculateTool(),
         DeviceTool(Devices(devices, system_clock), Commands(devices, commands, system_clock)),
     )
+    cap = daily_cap(table, int(env["CHAT_TOKENS_PER_DAY"]), system_clock)
     return Work(
         store=DynamoRuns(table),
         conversations=conversations,
-        models=ChatModels.of(chat_settings(table.region)),
+        models=ChatModels.of(chat_settings(table.region), cap),
         passages=own_passages(table, system_clock),
+        pictures=own_pictures(table, system_clock),
         budget=DynamoBudget(table),
         tools={tool.name: tool for tool in tools},
         queue=SqsRunQueue(boto3.client("sqs", region_name=table.region), env["RUNS_QUEUE_URL"]),

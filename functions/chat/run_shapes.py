@@ -12,10 +12,10 @@ from antiphon.conversations.shapes import ChatSettings, ModelName, Shape
 
 
 class Attachment(Shape):
-    """``transcription``, ``document``: one of yours that has succeeded, its text goes to the model. ``audio``: an uploaded recording (`POST /v1/uploads`), which is
+    """``transcription``, ``document``: one of yours that has succeeded, its text goes to the model. ``image``: an upload with the purpose `chat`. ``audio``: an uploaded recording (`POST /v1/uploads`), which is
     transcribed first and then is what you say."""
 
-    type: Literal["transcription", "document", "audio"]
+    type: Literal["transcription", "document", "image", "audio"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from aws_lambda_powertools import Logger
 
 from antiphon.conversations.budget_dynamo import DynamoBudget
+from antiphon.conversations.cap_dynamo import daily_cap
 from antiphon.conversations.complete import Complete
 from antiphon.conversations.own import own_passages
 from antiphon.documents.ask import AskDocuments
@@ -49,6 +50,7 @@ class Settings:
     gemini_models: str
     openai_models: str
     openai_url: str
+    tokens_per_day: int
 
     @classmethod
     def read(cls) -> Settings:
@@ -64,6 +66,7 @@ class Settings:
             gemini_models=env["GEMINI_MODELS"],
             openai_models=env["OPEN_AI_MODELS"],
             openai_url=env["OPEN_AI_URL"],
+            tokens_per_day=int(env["CHAT_TOKENS_PER_DAY"]),
         )
 
     def chat(self) -> ChatSettings:
@@ -99,7 +102,7 @@ class Wiring:
             jobs=self.jobs, objects=objects, uploads_bucket=settings.uploads_bucket, clock=system_clock
         )
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
-        models = ChatModels.of(settings.chat())
+        models = ChatModels.of(settings.chat(), daily_cap(table, settings.tokens_per_day, system_clock))
         complete = Complete(
             models=models,
             budget=DynamoBudget(table),

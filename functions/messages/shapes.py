@@ -21,9 +21,10 @@ Content = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT)
 
 
 class Attachment(Shape):
-    """A transcription or document of yours that has succeeded: its text goes to the model beside the message."""
+    """``transcription``, ``document``: one of yours that has succeeded, its text goes to the model beside the message. ``image``: an upload with the purpose
+    `chat`, for models that see. (Recordings are answered by `POST /v1/conversations/{id}/runs`.)"""
 
-    type: Literal["transcription", "document"]
+    type: Literal["transcription", "document", "image"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

@@ -10,10 +10,11 @@ from aws_lambda_powertools import Logger
 
 from antiphon.conversations.answer import Answer, Follow
 from antiphon.conversations.budget_dynamo import DynamoBudget
+from antiphon.conversations.cap_dynamo import daily_cap
 from antiphon.conversations.complete import Complete
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.manage import Conversations
-from antiphon.conversations.own import own_passages
+from antiphon.conversations.own import own_passages, own_pictures
 from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.identity.tiers import allowance_of
 from antiphon.platform.audit_dynamo import DynamoAuditLog
@@ -38,6 +39,7 @@ class Settings:
     gemini_models: str
     openai_models: str
     openai_url: str
+    tokens_per_day: int
 
     @classmethod
     def read(cls) -> Settings:
@@ -50,6 +52,7 @@ class Settings:
             gemini_models=env["GEMINI_MODELS"],
             openai_models=env["OPEN_AI_MODELS"],
             openai_url=env["OPEN_AI_URL"],
+            tokens_per_day=int(env["CHAT_TOKENS_PER_DAY"]),
         )
 
     def chat(self) -> ChatSettings:
@@ -72,9 +75,15 @@ class Wiring:
             limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=system_clock, allowance_of=allowance_of
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
-        self.models = ChatModels.of(settings.chat())
+        self.models = ChatModels.of(settings.chat(), daily_cap(table, settings.tokens_per_day, system_clock))
         passages = own_passages(table, system_clock)
-        self.answer = Answer(store=store, models=self.models, passages=passages, clock=system_clock)
+        self.answer = Answer(
+            store=store,
+            models=self.models,
+            passages=passages,
+            pictures=own_pictures(table, system_clock),
+            clock=system_clock,
+        )
         self.conversations = Conversations(store, system_clock)
         self.follow = Follow(store, system_clock)
         self.complete = Complete(models=self.models, budget=DynamoBudget(table), passages=passages, clock=system_clock)

@@ -11,7 +11,20 @@ from typing import Any
 import pytest
 
 from antiphon.engines import chat
-from antiphon.engines.chat import About, Call, ChatModel, Delta, Done, ModelError, Prompt, Settings, Source, Tool, Turn
+from antiphon.engines.chat import (
+    About,
+    Call,
+    ChatModel,
+    Delta,
+    Done,
+    Image,
+    ModelError,
+    Prompt,
+    Settings,
+    Source,
+    Tool,
+    Turn,
+)
 from antiphon.engines.chat_gemini import GeminiChat
 from antiphon.engines.chat_guarded import Breaker, Guarded
 from antiphon.engines.chat_openai import OpenAiChat
@@ -225,3 +238,27 @@ def test_a_call_and_its_result_survive_the_way_there() -> None:
         with SERVERS[protocol](Act(("x",))) as server:
             ask(model_of(server), Prompt("", turns))
         assert arguments(server.seen[0]) == {"a": [1, {"b": "é"}]}
+
+
+def test_images_are_parts_of_the_question_also_behind_what_tools_gave(protocol: str) -> None:
+    call = Call("c1", "look", {})
+    turns = (Turn("user", "What is it?"), Turn("assistant", "", (call,)), Turn("tool", "a cat", call_id="c1"))
+    source = Source("document", "doc_1", "a text", page=2)
+    prompt = Prompt("", turns, sources=(source,), images=(Image("image/png", b"\x89PNG"),))
+    with SERVERS[protocol](Act(("A cat.",))) as server:
+        ask(model_of(server), prompt)
+    body = server.seen[0]
+    if protocol == "openai":
+        assert any("a text" in m["content"] for m in body["messages"][:2])
+        question = next(m for m in body["messages"] if isinstance(m["content"], list))
+        assert question["role"] == "user"
+        assert question["content"][0]["text"] == "What is it?"
+        assert question["content"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+        assert body["messages"][-1]["role"] == "tool"
+    else:
+        first = body["contents"][0]["parts"]
+        assert "a text" in first[0]["text"]
+        assert first[1]["text"] == "What is it?"
+        # Google reads a field by its name in either spelling.
+        image = {name.replace("_", "").lower(): value for name, value in first[2]["inlineData"].items()}
+        assert image == {"mimetype": "image/png", "data": "iVBORw=="}

@@ -13,7 +13,7 @@ from antiphon.conversations.answer import Answer, Asked, Begun, Ended, Follow, S
 from antiphon.conversations.manage import Conversations, Filter, Wish
 from antiphon.conversations.memory import MemoryConversations, NoPassages
 from antiphon.conversations.model import MAX_CONTENT, SILENT_FOR, ChatOptions, Conversation, Status
-from antiphon.engines.chat import About, Delta, Done, ModelError, Prompt, Source
+from antiphon.engines.chat import About, Delta, Done, Image, ModelError, Prompt, Source
 from antiphon.engines.chat_models import ChatModels
 from antiphon.engines.chat_offline import OfflineChat
 from antiphon.platform.errors import Invalid, NotFound, TooLarge, TooMany, Unavailable
@@ -61,10 +61,12 @@ class Office:
         self.store = MemoryConversations()
         self.model = Scripted(list(script))
         self.ticks = 0.0
+        self.images: tuple[Image, ...] = ()
         self.answer = Answer(
             store=self.store,
             models=ChatModels([self.model, OfflineChat()]),
             passages=passages or NoPassages(),
+            pictures=lambda user, parts: self.images,
             clock=clock,
             monotonic=lambda: self.ticks,
         )
@@ -315,3 +317,15 @@ def test_a_filtered_list_looks_behind_what_it_leaves_out(clock: HeldClock) -> No
     assert len({c.id for c in (*page.items, *rest.items)}) == 10
     found = office.conversations.page("usr_1", Filter(q="TALK 17"), 5)
     assert [c.title for c in found.items] == ["Talk 17"]
+
+
+def test_images_reach_a_model_that_sees_and_no_other(clock: HeldClock) -> None:
+    office = Office(clock, Delta("It is a cat."), Done())
+    office.images = (Image("image/png", b"png"),)
+    parts = ({"type": "image", "id": "med_1"},)
+    begun = office.steps(office.asked(parts=parts))[0]
+    assert isinstance(begun, Begun)
+    assert begun.message.type == "image"
+    assert office.model.asked[-1].images == office.images
+    with pytest.raises(Invalid, match="sees"):
+        office.steps(office.asked(parts=parts, model="offline"))

@@ -110,6 +110,7 @@ class World:
             conversations=self.conversations,
             models=ChatModels([model]),
             passages=Nothing(),
+            pictures=lambda user, parts: (),
             budget=self.budget,
             tools=self.tools,
             queue=self.queue,

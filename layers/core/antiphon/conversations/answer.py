@@ -26,12 +26,15 @@ from antiphon.conversations.model import (
     created_event,
     title_of,
     turns_within,
+    type_of,
 )
-from antiphon.conversations.ports import ConversationStore, Passages, Stale
+from antiphon.conversations.ports import ConversationStore, Passages, Pictures, Stale
 from antiphon.engines.chat import (
     DATA_RULE,
+    IMAGE_TOKENS,
     ChatModel,
     Done,
+    Image,
     ModelError,
     Prompt,
     Source,
@@ -42,7 +45,7 @@ from antiphon.engines.chat import (
 from antiphon.engines.chat_models import ChatModels
 from antiphon.identity.tiers import limits_of
 from antiphon.platform.clock import Clock
-from antiphon.platform.errors import AntiphonError, NotFound, TooLarge
+from antiphon.platform.errors import AntiphonError, Invalid, NotFound, TooLarge
 from antiphon.platform.ids import derived_id, new_id, time_of
 from antiphon.speech.metering import month_at
 
@@ -98,12 +101,14 @@ class Answer:
         store: ConversationStore,
         models: ChatModels,
         passages: Passages,
+        pictures: Pictures,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._models = models
         self._passages = passages
+        self._pictures = pictures
         self._clock = clock
         self._monotonic = monotonic
 
@@ -158,10 +163,13 @@ class Answer:
             content=asked.content,
             created_at=now,
             touched_at=now,
+            type=type_of(asked.parts),
             parts=asked.parts,
         )
         room = int(model.about.context_tokens * SAFETY) - options.settings.max_output_tokens
         room -= tokens_of(options.system_prompt or "") + OVERHEAD
+        images = pictures_for(model, self._pictures(asked.user_id, asked.parts))
+        room -= IMAGE_TOKENS * len(images)
         if len(asked.content) > MAX_CONTENT or message.tokens > room:
             raise TooLarge(
                 f"The message is too long for {model.about.name}; shorten it, or attach it.", code="message_too_long"
@@ -171,7 +179,7 @@ class Answer:
             room -= tokens_of(data_part(sources)) + tokens_of(DATA_RULE)
         history = self._store.history(conversation.id, message.id)
         turns = (*turns_within(history, room - message.tokens), Turn("user", asked.content))
-        prompt = Prompt(options.system_prompt or "", turns, options.settings, sources=sources)
+        prompt = Prompt(options.system_prompt or "", turns, options.settings, sources=sources, images=images)
         after = time_of(message.id) + timedelta(milliseconds=1)
         reply = Message(
             id=derived_id("msg", after, message.id, "reply"),
@@ -293,7 +301,16 @@ def prompt_tokens(prompt: Prompt) -> int:
     texts = [prompt.system, *(turn.text for turn in prompt.turns)]
     if prompt.sources:
         texts += [DATA_RULE, data_part(prompt.sources)]
-    return sum(tokens_of(text) + OVERHEAD for text in texts)
+    return sum(tokens_of(text) + OVERHEAD for text in texts) + IMAGE_TOKENS * len(prompt.images)
+
+
+def pictures_for(model: ChatModel, images: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Raises Invalid where nobody would look at them."""
+    if images and model.about.provider == "offline":
+        raise Invalid(
+            "Without a language model nobody sees an image; choose a model that does.", code="model_cannot_see"
+        )
+    return images
 
 
 def _why(reply: Message) -> AntiphonError:

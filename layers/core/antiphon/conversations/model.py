@@ -131,6 +131,14 @@ class Message:
         return tokens_of(self.content) + OVERHEAD
 
 
+def type_of(parts: Iterable[Mapping[str, Any]]) -> str:
+    """Of a message, by what is attached to it."""
+    kinds = {part["type"] for part in parts}
+    if "audio" in kinds:
+        return "audio"
+    return "image" if "image" in kinds else "file" if kinds else "text"
+
+
 def title_of(text: str) -> str:
     """From the first message: its first sentence, or as many of its words as fit."""
     line = next((part for part in map(str.strip, text.splitlines()) if part), "")

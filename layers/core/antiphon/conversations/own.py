@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.passages import OwnPassages
+from antiphon.conversations.pictures import OwnPictures
 from antiphon.documents.dynamo import DynamoPages
+from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.clock import Clock
 from antiphon.platform.table import Table
 from antiphon.search.dynamo import DynamoIndex
@@ -12,6 +14,7 @@ from antiphon.search.find import Find
 from antiphon.search.material import OwnMaterial
 from antiphon.search.ports import Embedder, Vectors
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.s3 import S3Objects, s3_client
 
 
 def own_material(table: Table) -> OwnMaterial:
@@ -20,6 +23,10 @@ def own_material(table: Table) -> OwnMaterial:
 
 def own_search(table: Table, clock: Clock, embedder: Embedder | None = None, vectors: Vectors | None = None) -> Find:
     return Find(DynamoIndex(table), own_material(table), clock, embedder=embedder, vectors=vectors)
+
+
+def own_pictures(table: Table, clock: Clock) -> OwnPictures:
+    return OwnPictures(DynamoMediaStore(table), S3Objects(s3_client(table.region), clock))
 
 
 def own_passages(table: Table, clock: Clock) -> OwnPassages:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from antiphon.conversations.model import Conversation, Message
-from antiphon.engines.chat import Source
+from antiphon.engines.chat import Image, Source
 from antiphon.identity.tiers import Limits
 from antiphon.platform.events import Event
 from antiphon.platform.pages import Page
@@ -57,6 +57,11 @@ class ConversationStore(Protocol):
 
     def abandoned(self, now: datetime) -> Iterator[Message]:
         """Replies that were being written and that nobody looks after any more."""
+
+
+class Pictures(Protocol):
+    def __call__(self, user_id: str, parts: Sequence[Mapping[str, Any]]) -> tuple[Image, ...]:
+        """The images among the parts of a message. Raises Invalid, TooLarge."""
 
 
 class Passages(Protocol):

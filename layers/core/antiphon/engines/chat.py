@@ -41,6 +41,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Image:
+    """``data``: the file's bytes."""
+
+    content_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Tool:
     """``parameters``: JSON Schema of its arguments."""
 
@@ -79,13 +87,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Prompt:
-    """``turns``: oldest first, the last is to be answered. ``sources`` reach the model as data parts beside the last turn, never in ``system``."""
+    """``turns``: oldest first, the last is to be answered. ``sources`` reach the model as data parts beside the last turn of the user, never in ``system``;
+    ``images`` as parts of that turn."""
 
     system: str
     turns: tuple[Turn, ...]
     settings: Settings = Settings()
     tools: tuple[Tool, ...] = ()
     sources: tuple[Source, ...] = ()
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class ChatModel(Protocol):
 
 
 class ModelError(AntiphonError):
-    """No answer, or not all of it. Codes: ``model_unavailable`` (503), ``model_busy`` (503, it limits us), ``model_timeout`` (504), ``model_refused``
+    """No answer, or not all of it. Codes: ``model_unavailable`` (503), ``budget_exhausted`` (503, see chat_capped), ``model_busy`` (503, it limits us), ``model_timeout`` (504), ``model_refused``
     (502, it does not take the request), ``content_blocked`` (422, its safety rules)."""
 
     status, code, title = 503, "model_unavailable", "The model gave no answer"
@@ -145,6 +155,10 @@ class ModelError(AntiphonError):
     def is_the_providers(self) -> bool:
         """Whether it says something about the provider's health, and not about this request."""
         return self.code in ("model_unavailable", "model_timeout", "model_busy")
+
+
+IMAGE_TOKENS = 1_500
+"""What an image costs in a prompt, rather more than less."""
 
 
 def tokens_of(text: str) -> int:

@@ -111,8 +111,11 @@ def _config(prompt: Prompt) -> dict[str, Any]:
 def _contents(prompt: Prompt) -> list[dict[str, Any]]:
     names = {call.id: call.name for turn in prompt.turns for call in turn.calls}
     contents = [_content(turn, names) for turn in prompt.turns]
+    asked_at = max(n for n, turn in enumerate(prompt.turns) if turn.role == "user" or n == 0)
+    for image in prompt.images:
+        contents[asked_at]["parts"].append({"inline_data": {"mimeType": image.content_type, "data": image.data}})
     if prompt.sources:
-        contents[-1]["parts"].insert(0, {"text": data_part(prompt.sources)})
+        contents[asked_at]["parts"].insert(0, {"text": data_part(prompt.sources)})
     return contents
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from antiphon.engines.chat import About, ChatModel, Delta, Done, ModelError, Prompt
+from antiphon.engines.chat_capped import Capped, DailyCap
 from antiphon.engines.chat_gemini import BASE_URL, GeminiChat
 from antiphon.engines.chat_guarded import Breaker, Guarded
 from antiphon.engines.chat_offline import OFFLINE, OfflineChat
@@ -55,7 +56,8 @@ class ChatModels:
         self._models: Mapping[str, ChatModel] = {model.about.name: model for model in models}
 
     @classmethod
-    def of(cls, settings: ChatSettings) -> ChatModels:
+    def of(cls, settings: ChatSettings, cap: DailyCap | None = None) -> ChatModels:
+        """cap: of what costs money; the offline answerer costs nothing."""
         models: list[ChatModel] = []
         breaker = Breaker()
         for name in _names(settings.gemini_models):
@@ -73,7 +75,8 @@ class ChatModels:
                 models.append(Guarded(chat, breaker))
             else:
                 models.append(NotConfigured(about, "OpenAiUrl"))
-        return cls([*models, OfflineChat()])
+        paid: list[ChatModel] = [Capped(model, cap) for model in models] if cap else models
+        return cls([*paid, OfflineChat()])
 
     @property
     def default(self) -> ChatModel:

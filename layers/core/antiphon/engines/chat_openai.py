@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,6 +19,7 @@ from antiphon.engines.chat import (
     Call,
     Delta,
     Done,
+    Image,
     ModelError,
     Prompt,
     Reason,
@@ -88,9 +90,13 @@ def _request(model: str, prompt: Prompt) -> dict[str, Any]:
     system = "\n\n".join(part for part in (prompt.system, DATA_RULE if prompt.sources else "") if part)
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     messages += [_message(turn) for turn in prompt.turns]
+    asked_at = max(n for n, message in enumerate(messages) if message["role"] == "user" or n == 0)
+    if prompt.images:
+        parts = [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in prompt.images]
+        messages[asked_at]["content"] = [{"type": "text", "text": messages[asked_at]["content"]}, *parts]
     if prompt.sources:
         # A message of its own before the question: servers with strict templates take no list of parts.
-        messages.insert(len(messages) - 1, {"role": "user", "content": data_part(prompt.sources)})
+        messages.insert(asked_at, {"role": "user", "content": data_part(prompt.sources)})
     asked: dict[str, Any] = {
         "model": model,
         "messages": messages,
@@ -110,6 +116,10 @@ def _request(model: str, prompt: Prompt) -> dict[str, Any]:
             for t in prompt.tools
         ]
     return asked
+
+
+def _data_url(image: Image) -> str:
+    return f"data:{image.content_type};base64,{base64.b64encode(image.data).decode()}"
 
 
 def _message(turn: Turn) -> dict[str, Any]:

@@ -19,6 +19,7 @@
 | conversation | user#<usr>         | conv#<conv>               |                  |                 |          | get by id, list newest first                |
 | message      | conv#<conv>        | msg#<msg>                 | due#reply#<n>    | due time        |          | history newest first; janitor, while a reply is written |
 | spend        | user#<usr>         | spend#<req>               | due#spend#<n>    | due time        |          | janitor: tokens set aside by who has died   |
+| day          | day#<date>         | spent#<n>               |                  |                 | 40 d     | tokens of all models in a day; of nobody    |
 | run          | user#<usr>         | run#<run>               | due#run#<n>      | due time        |          | get by id, list newest first; janitor       |
 | preset       | user#<usr>         | preset#<pre>              |                  |                 |          | list newest first                           |
 | posting      | search#<usr>       | w#<word>#<kind>#<part> |             |                 |          | search: where a word stands, newest first   |

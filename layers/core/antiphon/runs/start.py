@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from antiphon.conversations.model import MAX_CONTENT, ChatOptions, Message, title_of
+from antiphon.conversations.model import MAX_CONTENT, ChatOptions, Message, title_of, type_of
 from antiphon.conversations.ports import ConversationStore
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, Field, Invalid, NotFound, TooLarge, Unavailable
@@ -73,7 +73,6 @@ class Runs:
                 retry_after=10,
             )
         now = self._clock()
-        spoken = any(part["type"] == "audio" for part in wanted.parts)
         message = Message(
             id=f"msg_{wanted.seed}" if wanted.seed else new_id("msg"),
             conversation_id=conversation.id,
@@ -82,7 +81,7 @@ class Runs:
             content=wanted.content,
             created_at=now,
             touched_at=now,
-            type="audio" if spoken else "text",
+            type=type_of(wanted.parts),
             parts=wanted.parts,
         )
         run = Run(

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
-from antiphon.conversations.answer import SAFETY, prompt_tokens
+from antiphon.conversations.answer import SAFETY, pictures_for, prompt_tokens
 from antiphon.conversations.budget import Budget, Reserved
 from antiphon.conversations.model import Message, citations_in, turns_within
-from antiphon.conversations.ports import ConversationStore, Passages
+from antiphon.conversations.ports import ConversationStore, Passages, Pictures
 from antiphon.engines.chat import (
+    IMAGE_TOKENS,
     Call,
     ChatModel,
     Delta,
@@ -97,6 +98,7 @@ class Work:
         conversations: ConversationStore,
         models: ChatModels,
         passages: Passages,
+        pictures: Pictures,
         budget: Budget,
         tools: Mapping[str, Tool],
         queue: RunQueue,
@@ -107,6 +109,7 @@ class Work:
         self._conversations = conversations
         self._models = models
         self._passages = passages
+        self._pictures = pictures
         self._budget = budget
         self._tools = tools
         self._queue = queue
@@ -327,8 +330,10 @@ class Work:
     def _prompt(self, run: Run, message: Message, model: ChatModel) -> Prompt:
         settings = run.options.settings
         system = "\n\n".join(part for part in (run.options.system_prompt or "", RULE if run.tools else "") if part)
+        images = pictures_for(model, self._pictures(run.user_id, run.parts))
         after = [turn for step in run.steps for turn in _turns(step)]
         room = int(model.about.context_tokens * SAFETY) - settings.max_output_tokens
+        room -= IMAGE_TOKENS * len(images)
         room -= sum(tokens_of(text) for text in (system, *(turn.text for turn in after)))
         sources = self._passages.attached(run.user_id, run.parts, (room - message.tokens) // 2)
         if model.about.provider == "offline":
@@ -341,7 +346,7 @@ class Work:
             for name, tool in self._tools.items()
             if name in run.tools and "tools" in model.about.capabilities
         )
-        return Prompt(system, turns, settings, declared, sources)
+        return Prompt(system, turns, settings, declared, sources, images)
 
     def _end(self, run: Run, message: Message) -> Run:
         now = self._clock()
