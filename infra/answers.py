@@ -379,7 +379,7 @@ SCHEMAS: dict[str, Schema] = {
     "Voice": closed(
         {"id": TEXT, "name": TEXT, "language": TEXT, "gender": maybe(TEXT), "engine": TEXT, "quality": maybe(TEXT)}
     ),
-    "ChatSettings": closed(
+    "KeptSettings": closed(
         {},
         temperature={"type": "number"},
         top_p={"type": "number"},
@@ -392,7 +392,7 @@ SCHEMAS: dict[str, Schema] = {
             "title": TEXT,
             "model": maybe({"type": "string", "description": "null: the first of the list of models."}),
             "archived": FLAG,
-            "settings": ref("ChatSettings"),
+            "settings": ref("KeptSettings"),
             "metadata": ANYTHING,
             "message_count": COUNT,
             "created_at": TIME,
@@ -410,7 +410,7 @@ SCHEMAS: dict[str, Schema] = {
             "progress": {"type": "integer", "minimum": 0, "maximum": 100, "description": "Percent."},
             "model": maybe(TEXT),
             "tools": many(TEXT),
-            "steps": many(closed({"text": TEXT, "calls": many(ref("ToolCall"))})),
+            "steps": many(closed({"text": TEXT, "calls": many(ref("RunCall"))})),
             "answer": maybe(TEXT),
             "tokens": maybe(closed({"input": COUNT, "output": COUNT})),
             "error": maybe(ref("JobError")),
@@ -420,7 +420,7 @@ SCHEMAS: dict[str, Schema] = {
             "finished_at": maybe(TIME),
         }
     ),
-    "ToolCall": closed(
+    "RunCall": closed(
         {
             "tool": TEXT,
             "arguments": ANYTHING,
@@ -505,7 +505,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Models": closed({"object": {"const": "list"}, "data": many(ref("Model"))}),
     "Preset": closed(
-        {"id": an_id("pre"), "name": TEXT, "model": maybe(TEXT), "settings": ref("ChatSettings"), "created_at": TIME}
+        {"id": an_id("pre"), "name": TEXT, "model": maybe(TEXT), "settings": ref("KeptSettings"), "created_at": TIME}
     ),
     "ManagedUser": closed(
         {

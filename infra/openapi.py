@@ -151,7 +151,12 @@ def document() -> dict[str, Any]:
     schemas: dict[str, Any] = {**SCHEMAS}
     for name in FASTAPI:
         made = _run(_LOAD.format(name=name))
-        schemas |= {k: v for k, v in made["components"]["schemas"].items() if "ValidationError" not in k}
+        found = {k: v for k, v in made["components"]["schemas"].items() if "ValidationError" not in k}
+        if taken := [k for k in found.keys() & schemas.keys() if found[k] != schemas[k]]:
+            raise SystemExit(
+                f"functions/{name}: {', '.join(taken)} is the name of another shape too; call it differently"
+            )
+        schemas |= found
         for path, methods in made["paths"].items():
             for method, operation in methods.items():
                 first = next(iter(re.findall(r"{([a-z_]+)}", path)), None)

@@ -11,7 +11,7 @@ from antiphon.conversations.model import MAX_CONTENT, ChatOptions
 from antiphon.conversations.shapes import ChatSettings, ModelName, Shape
 
 
-class Attachment(Shape):
+class RunAttachment(Shape):
     """``transcription``, ``document``: one of yours that has succeeded, its text goes to the model. ``image``: an upload with the purpose `chat`. ``audio``: an uploaded recording (`POST /v1/uploads`), which is
     transcribed first and then is what you say."""
 
@@ -29,7 +29,7 @@ class Speak(Shape):
 class NewRun(Shape):
     content: Annotated[str, StringConstraints(max_length=MAX_CONTENT)] = ""
     model: ModelName | None = None
-    attachments: Annotated[list[Attachment], Field(max_length=10, default_factory=list)]
+    attachments: Annotated[list[RunAttachment], Field(max_length=10, default_factory=list)]
     settings: ChatSettings | None = None
     tools: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] | None,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import Command, NewEdit
+from shapes import NewEdit, PlainCommand
 from wiring import Wiring
 
 from antiphon.media.items import Media
@@ -86,7 +86,7 @@ def media_routes(wiring: Wiring) -> APIRouter:
         return job_view(submitted(new, media_id, me, request, response))
 
     @routes.post("/{media_id}/commands")
-    def command(media_id: Id, new: Command, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def command(media_id: Id, new: PlainCommand, request: Request, response: Response, me: Me) -> dict[str, Any]:
         """The same in plain language, English or Hebrew: "drop the first ten seconds and normalise". Says what was understood; does it on
         `confirm` (202)."""
         check_callback(new.callback_url)

@@ -36,7 +36,7 @@ class NewEdit(Shape):
     callback_url: CallbackUrl | None = None
 
 
-class Command(Shape):
+class PlainCommand(Shape):
     """confirm: do it; else it is only said what was understood."""
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_COMMAND)]

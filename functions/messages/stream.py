@@ -6,6 +6,7 @@ only, and nobody else reaches it.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 
@@ -49,7 +50,14 @@ def _parameters(template: str, path: str) -> dict[str, str]:
     return {name[1:-1]: value for name, value in pairs if name.startswith("{") and name.endswith("}")}
 
 
+SDKS = {"openai": "openai", "google": "google.genai"}
+"""By provider: they take a second to import, which the first answer should not."""
+
+
 def main() -> None:
+    for about in wiring().models.all:
+        if about.configured and about.provider in SDKS:
+            importlib.import_module(SDKS[about.provider])
     uvicorn.run(
         FromGateway(build(wiring())),
         host="127.0.0.1",

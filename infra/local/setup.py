@@ -61,6 +61,8 @@ class Environment:
 
 
 INSTALLER = Environment(ROOT / ".venvs" / "uv", LOCKS / "uv.txt")
+SHARED = ("certifi", "cffi", "cryptography", "h11", "pycparser", "typing-extensions", "urllib3")
+"""Packages of the runtime layer that other layers ask for too."""
 EMBEDDINGS = ROOT / "layers/embeddings/requirements.txt"
 ENVIRONMENTS = {
     "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt", (EMBEDDINGS,)),
@@ -224,6 +226,10 @@ def write_locks() -> None:
         constraint: list[str | Path] = ["-c", LOCKS / "dev.txt"] if "layers" in source.parts else []
         if lock == EMBEDDINGS:  # see its list
             constraint.append("--no-deps")
+        if (
+            source.parent.name == "assistant"
+        ):  # the runtime layer is always beside it, and a function holds 250 MB in all
+            constraint += [part for package in SHARED for part in ("--no-emit-package", package)]
         run_installer(
             str(lock.relative_to(ROOT)),
             [*compile_, *constraint, source.relative_to(ROOT), "-o", lock.relative_to(ROOT)],

@@ -90,7 +90,7 @@ class LocalStack:
         self._model_keys = model_keys or {}
         self._say = say
         self._processes: dict[str, Process] = {}
-        self._stream_port = free_port()
+        self.stream_port = free_port()
         self._stream_since: int | None = None
         self._spares: list[Process] = []
         self._due: dict[str, float] = {}
@@ -170,7 +170,7 @@ class LocalStack:
             elif name == "edge":
                 self._wait_until(lambda: port_taken(self.port), 15, "edge")
             elif name == STREAM.name:
-                self._wait_until(lambda: port_taken(self._stream_port), 30, STREAM.name)
+                self._wait_until(lambda: port_taken(self.stream_port), 30, STREAM.name)
                 self._stream_since = self._processes["emulator"].pid
 
     def restart(self, name: str) -> None:
@@ -232,7 +232,7 @@ class LocalStack:
         processes = [*self._workers, *([STREAM] if STREAM.role in self.outputs else [])]
         config = self.home.write_profiles(account, {each.name: self.outputs[each.role] for each in processes})
         settings = {snake(key): value for key, value in {**deployment.parameters, **self.outputs}.items()}
-        settings["PORT"] = str(self._stream_port)
+        settings["PORT"] = str(self.stream_port)
         for each in processes:
             self._add(self._worker(each, config, settings))
         self._add(self._edge())
@@ -295,7 +295,7 @@ class LocalStack:
             account = self.home.account()
             environment |= self._aws()
             environment |= {"AWS_ACCESS_KEY_ID": account.key, "AWS_SECRET_ACCESS_KEY": account.secret}
-            arguments += ["--stream", f"http://127.0.0.1:{self._stream_port}"]
+            arguments += ["--stream", f"http://127.0.0.1:{self.stream_port}"]
             arguments += ["--authorizer", self.outputs["AuthorizerName"]]
         return Command("edge", arguments, environment, ROOT, grace=6)
 

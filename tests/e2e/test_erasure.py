@@ -17,7 +17,7 @@ from tests.e2e.test_media import edited, media, wav
 def traces(stack: LocalStack, *marks: str) -> list[str]:
     """Whatever in the whole table and in both buckets holds one of the marks."""
     found = [
-        json.dumps(row)
+        json.dumps(row, default=repr)  # vectors are bytes
         for page in stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"])
         for row in page["Items"]
     ]

@@ -35,6 +35,11 @@ RARE = {
     ("Delivery", "RemoveWhatIsNobodys"): "only when an endpoint is deleted while a delivery to it waits",
     ("Synthesizer", "RemoveWhatIsNobodys"): "only when a job is deleted in the moment in which its audio is written",
     ("Editor", "RemoveWhatIsNobodys"): "only when an edit fails or is taken away after its result was stored",
+    ("Janitor", "Runs"): "only when a message of a run was lost",
+    **{
+        (role, "FrequentWords"): "only when a word stands in more places than are read at once"
+        for role in ("Search", "Messages", "Documents", "Agent")
+    },
     ("Janitor", "Due"): "counted where the janitor ran; a run of the suite may be over before its minute",
 }
 """Statements whose moment does not come in a run of minutes; unit and integration tests hold what they are for."""

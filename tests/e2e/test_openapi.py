@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,11 @@ ENDS_THE_ACCOUNT = ("deleteMe", "deleteAuthSessions", "deleteAuthSessionsId")
 """Would sign out the user of the others; test_identity.py and test_erasure.py hold them."""
 
 
+THOROUGH = os.environ.get("ANTIPHON_THOROUGH") == "1"
+PHASES = f"examples,{'coverage,' if THOROUGH else ''}fuzzing,stateful"
+"""The phase that tries each bound of each field takes minutes; it is for changes of the contract."""
+
+
 @pytest.mark.timeout(600)
 def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_path: Path) -> None:
     """At least a thousand cases."""
@@ -39,7 +45,7 @@ def test_the_api_keeps_its_contract(stack: LocalStack, http: httpx.Client, tmp_p
     )
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{stack.url}/v1/openapi.json"]
     command += ["--checks", ",".join(CHECKS), "--header", f"Authorization: Bearer {person.token}"]
-    command += ["--max-examples", "6", "--seed", "1", "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]
+    command += ["--max-examples", "10", "--seed", "1", "--phases", PHASES, "--no-color"]
     command += ["--request-timeout", "30", "--workers", "2", "--suppress-health-check", "all", "--max-failures", "40"]
     for name in ENDS_THE_ACCOUNT:
         command += ["--exclude-operation-id", name]

@@ -136,8 +136,9 @@ def test_the_agent_searches_what_the_user_has(person: Person, talk: str, model: 
     assert (cited["id"], cited["start"]) == (job["id"], segment["start"])
 
 
-def test_a_chart_is_drawn_from_what_was_said(person: Person, talk: str) -> None:
+def test_a_chart_is_drawn_from_what_was_said(person: Person, talk: str, model: OpenAiServer) -> None:
     """Without any model: the prefix forces it, and the numbers stand in an earlier message."""
+    model.script = [Act(("Two pictures.",))]
     person.post(f"/v1/conversations/{talk}/messages", {"content": "Jan: 10, Feb: 20, Mar: 15", "model": "offline"})
     run = ended(person, start(person, talk, content="chart: our sales", model="offline"))
     assert run["status"] == "succeeded", run["error"]
@@ -146,6 +147,24 @@ def test_a_chart_is_drawn_from_what_was_said(person: Person, talk: str) -> None:
         item = person.get(f"/v1/media/{made}").json()
         assert item["status"] == "ready"
         assert httpx.get(item["url"], trust_env=False).content.startswith(magic)
+    # A model that sees gets to see it, in a message and in a run; so with an image that was uploaded.
+    picture = b"\x89PNG\r\n\x1a\n" + b"0" * 100
+    wanted = {"filename": "a.png", "content_type": "image/png", "size": len(picture), "purpose": "chat"}
+    uploaded = person.post("/v1/uploads", wanted).json()
+    assert upload(uploaded, picture).status_code == 204
+    there = time.monotonic() + 30
+    while person.get(f"/v1/media/{uploaded['id']}").json()["status"] != "ready":
+        assert time.monotonic() < there
+        time.sleep(0.1)
+    images = [{"type": "image", "id": each} for each in (part["media_id"], uploaded["id"])]
+    asked = {"content": "What is on them?", "attachments": images}
+    sent = person.post(f"/v1/conversations/{talk}/messages", asked)
+    assert (sent.status_code, sent.json()["message"]["type"]) == (201, "image"), sent.text
+    assert ended(person, start(person, talk, **asked))["status"] == "succeeded"
+    for body in model.seen[-2:]:
+        (seen,) = [m["content"] for m in body["messages"] if isinstance(m["content"], list)]
+        assert [each["type"] for each in seen] == ["text", "image_url", "image_url"]
+    for made in (part["media_id"], part["svg_media_id"]):
         assert person.delete(f"/v1/media/{made}").json()["objects"] == 1
     other = str(person.post("/v1/conversations", {}).json()["id"])
     nothing = ended(person, start(person, other, content="plot: nothing", model="offline"))

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,24 +33,13 @@ from antiphon.platform.clock import system_clock
 from infra.local.person import Person
 from infra.local.recordings import spoken_wav
 from infra.local.stack import LAPTOP, ROOT, LocalStack
+from tests.load.chat_bench import chat, search
+from tests.load.figures import Figure, account_of, quantile, timed_calls
+from tests.model_servers import Act, OpenAiServer
 
 SENTENCES = 4
 """Some ten seconds of speech."""
 RUNS = 20
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table. ``good``: None where there is no goal, only a fact."""
-
-    name: str
-    goal: str
-    measured: str
-    good: bool | None = None
-
-
-def quantile(values: list[float], part: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(part * len(values)))]
 
 
 def seconds(job: dict[str, Any], earlier: str, later: str) -> float:
@@ -227,20 +215,21 @@ def handling(stack: LocalStack, person: Person) -> Iterator[Figure]:
     """``GET /v1/transcriptions/{id}`` in this process, warm, without what its AWS calls take."""
     job = person.post("/v1/transcriptions", {"filename": "a.wav", "content_type": "audio/wav", "size": 10}).json()
     person.post(f"/v1/transcriptions/{job['id']}/cancel")
-    handler, calls = load_handler(stack)
+    handler = load_handler(stack)
     event = rest_event(f"/v1/transcriptions/{job['id']}", person.id)
     own: list[float] = []
     counts: set[str] = set()
-    for number in range(220):
-        calls.clear()
-        started = time.perf_counter()
-        answer = handler(event, None)
-        whole = time.perf_counter() - started
-        if answer["statusCode"] != 200:
-            raise SystemExit(f"the handler answered {answer}")
-        if number >= 20:
-            own.append((whole - sum(took for _, took in calls)) * 1000)
-            counts.add(" + ".join(sorted(name for name, _ in calls)))
+    with timed_calls(stack) as calls:
+        for number in range(220):
+            calls.clear()
+            started = time.perf_counter()
+            answer = handler(event, None)
+            whole = time.perf_counter() - started
+            if answer["statusCode"] != 200:
+                raise SystemExit(f"the handler answered {answer}")
+            if number >= 20:
+                own.append((whole - sum(took for _, took in calls)) * 1000)
+                counts.add(" + ".join(sorted(name for name, _ in calls)))
     middle = quantile(own, 0.5)
     yield Figure("Warm handling of GET /v1/transcriptions/{id}, p50", "≤ 5 ms", f"{middle:.1f} ms", middle <= 5)
     # The allowance of the caller is the write.
@@ -303,17 +292,11 @@ def verification() -> Iterator[Figure]:
     yield Figure("Verification of an access token, p50", "≤ 0.3 ms", f"{middle:.2f} ms", middle <= 0.3)
 
 
-def load_handler(stack: LocalStack) -> tuple[Callable[[dict[str, Any], Any], dict[str, Any]], list[tuple[str, float]]]:
-    """The speech function, and a list that gets the seconds of each AWS call."""
-    from botocore.endpoint import Endpoint
-
-    account = stack.home.account()
+def load_handler(stack: LocalStack) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The speech function."""
+    account_of(stack)
     os.environ.update(
         {
-            "AWS_ENDPOINT_URL": stack.endpoint,
-            "AWS_ACCESS_KEY_ID": account.key,
-            "AWS_SECRET_ACCESS_KEY": account.secret,
-            "AWS_REGION": "us-east-1",
             "TABLE_NAME": stack.outputs["TableName"],
             "UPLOADS_BUCKET": stack.outputs["UploadsBucket"],
             "RESULTS_BUCKET": stack.outputs["ResultsBucket"],
@@ -323,21 +306,11 @@ def load_handler(stack: LocalStack) -> tuple[Callable[[dict[str, Any], Any], dic
             "LOG_LEVEL": "ERROR",
         }
     )
-    calls: list[tuple[str, float]] = []
-    make_request = Endpoint.make_request
-
-    def timed(self: Any, *arguments: Any) -> Any:
-        started = time.perf_counter()
-        try:
-            return make_request(self, *arguments)
-        finally:
-            calls.append((arguments[0].name, time.perf_counter() - started))
-
-    Endpoint.make_request = timed
     sys.path.insert(0, str(ROOT / "functions" / "speech"))
     from handler import handler
 
-    return handler, calls
+    found: Callable[[dict[str, Any], Any], dict[str, Any]] = handler
+    return found
 
 
 def rest_event(path: str, user: str) -> dict[str, Any]:
@@ -368,7 +341,12 @@ def main() -> int:
     figures: list[Figure] = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalStack(Path(folder) / "home", parameters=LAPTOP, build=ROOT / ".build") as stack,
+        OpenAiServer(Act(("a",))) as model,
+        LocalStack(
+            Path(folder) / "home",
+            parameters={**LAPTOP, "OpenAiModels": "gemma", "OpenAiUrl": model.url},
+            build=ROOT / ".build",
+        ) as stack,
         httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as http,
     ):
         person = Person.register(http)
@@ -378,6 +356,8 @@ def main() -> int:
             lambda: throughput(stack, person, Path(folder)),
             lambda: memory(stack, person, Path(folder)),
             lambda: handling(stack, person),
+            lambda: chat(stack, person, model),
+            lambda: search(stack, http),
             cold,
             verification,
         ):

@@ -391,6 +391,9 @@ def test_a_recording_is_heard_answered_and_spoken_as_one_run(clock: HeldClock) -
     run = world.go(run)
     assert run.status == "succeeded"
     assert world.says() == ["When do you open?", "At nine."]
+    talk = world.conversations.get("usr_1", "conv_1")
+    assert talk is not None
+    assert talk.title == "When do you open?"
     first, reply = world.conversations.told("conv_1")
     assert first.type == "audio"
     assert list(reply.parts) == [{"type": "audio", "speech_id": "job_1"}]

@@ -52,7 +52,7 @@ class Origin(StrEnum):
     RUN = "run"
 
 
-class Status(StrEnum):
+class CommandStatus(StrEnum):
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -63,6 +63,7 @@ class Status(StrEnum):
     CANCELED = "canceled"
 
 
+Status = CommandStatus
 _LAPSED = frozenset({Status.CANCELED, Status.EXPIRED})
 _ANSWERED = frozenset({Status.SUCCEEDED, Status.FAILED})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(

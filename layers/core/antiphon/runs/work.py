@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from antiphon.conversations.answer import SAFETY, pictures_for, prompt_tokens
 from antiphon.conversations.budget import Budget, Reserved
-from antiphon.conversations.model import Message, citations_in, turns_within
+from antiphon.conversations.model import UNTITLED, Message, citations_in, title_of, turns_within
 from antiphon.conversations.ports import ConversationStore, Passages, Pictures
 from antiphon.engines.chat import (
     IMAGE_TOKENS,
@@ -371,7 +371,11 @@ class Work:
             ended="stop",
             citations=citations_in(text, sources),
         )
-        return self._apply(finish(run, now, reply.id), [reply])
+        talk = self._conversations.get(run.user_id, run.conversation_id)
+        # What was said aloud was not known when the run began.
+        untitled = talk is not None and not talk.title_given and talk.title == UNTITLED
+        title = title_of(message.content) if untitled else None
+        return self._apply(finish(run, now, reply.id), [reply], title=title)
 
     def _cited(self, run: Run) -> tuple[Source, ...]:
         """What else the model had before it."""
@@ -385,8 +389,10 @@ class Work:
     def _advance(self, run: Run, spent: timedelta, heard: str | None = None, **found: Any) -> Run:
         return self._apply(advance(run, self._clock(), spent, **found), heard=heard)
 
-    def _apply(self, change: Any, messages: Sequence[Message] = (), heard: str | None = None) -> Run:
-        self._store.apply(change, messages, heard=heard)
+    def _apply(
+        self, change: Any, messages: Sequence[Message] = (), *, title: str | None = None, heard: str | None = None
+    ) -> Run:
+        self._store.apply(change, messages, title=title, heard=heard)
         after: Run = change.after
         return after
 
