@@ -69,6 +69,7 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "FIREBASE_KEYS_URL": "http://127.0.0.1:9/keys",
         "RESULTS_BUCKET": "results-bucket",
         "ERASURES_QUEUE_URL": "https://sqs.invalid/erasures",
+        "VECTOR_INDEX": "",
     }.items():
         monkeypatch.setenv(name, value)
 

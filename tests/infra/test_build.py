@@ -13,7 +13,7 @@ import pytest
 
 from tests.infra.system import REGION, ROOT
 
-LIMIT = 250_000_000
+LIMIT = 250 * 1024**2
 """Bytes that Lambda allows for a function with all its layers, unpacked."""
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
 AARCH64 = b"\xb7\x00"
