@@ -25,6 +25,9 @@ QUEUES = {
     "SPEECH_QUEUE_URL": "speech",
     "SPEECH_PRIORITY_QUEUE_URL": "speech-priority",
     "DOCUMENT_QUEUE_URL": "document",
+    "EDITS_QUEUE_URL": "edits",
+    "INDEX_QUEUE_URL": "index",
+    "RUNS_QUEUE_URL": "runs",
 }
 
 
@@ -65,7 +68,11 @@ def stream_record(image: dict[str, Any], number: str, name: str = "INSERT") -> d
         "eventID": number,
         "eventName": name,
         "eventSource": "aws:dynamodb",
-        "dynamodb": {"SequenceNumber": number, "NewImage": image},
+        "dynamodb": {
+            "SequenceNumber": number,
+            "Keys": {name: image[name] for name in ("pk", "sk") if name in image},
+            "NewImage": image,
+        },
     }
 
 
