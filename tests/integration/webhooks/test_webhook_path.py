@@ -294,10 +294,14 @@ def test_other_rows_of_the_stream_are_passed_over(system: System) -> None:
         "eventID": "3",
         "eventName": "REMOVE",
         "eventSource": "aws:dynamodb",
-        "dynamodb": {"SequenceNumber": "3"},
+        "dynamodb": {"SequenceNumber": "3", "Keys": image_of({"pk": "user#1", "sk": "preset#1"})},
     }
+    gone = {**removed, "dynamodb": {"SequenceNumber": "4", "Keys": image_of({"pk": "user#1", "sk": "conv#1"})}}
     assert system.publisher({"Records": [job, modified, removed]}, None) == {"batchItemFailures": []}
-    assert system.waiting("speech") == []
+    assert system.waiting("speech") == system.waiting("index") == []
+    assert system.publisher({"Records": [gone]}, None) == {"batchItemFailures": []}
+    (errand,) = system.waiting("index")
+    assert json.loads(errand["body"])["parent"] == "1"
 
 
 def test_redelivery_sends_now_and_leaves_the_plan(system: System) -> None:
