@@ -7,7 +7,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 LOG = "platform/audit_dynamo.py"
 ERASURE = "identity/erase_dynamo.py"
 WRITES_WITH_ITS_OWN_CHANGE = "identity/dynamo.py"
