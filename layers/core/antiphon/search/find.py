@@ -14,8 +14,8 @@ from antiphon.platform.pages import Page
 from antiphon.search.model import Hit, Kind, Near, Posting, Query, bound, hit, score, weight
 from antiphon.search.ports import Embedder, Index, Material, Vectors
 
-WINDOW = 200
-"""Postings of a word that are read at once: the newest. What is found in one window is ranked together, so that the cost of a search does not grow with what a
+WINDOW = 100
+"""Postings of a word that are read at once: the newest, and no more than one BatchGetItem can look up. What is found in one window is ranked together, so that the cost of a search does not grow with what a
 user has."""
 ROUNDS = 5
 """Windows that one request looks through, at most; the page then is short, and its cursor goes on."""
