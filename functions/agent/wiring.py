@@ -6,18 +6,16 @@ import os
 from functools import cache
 
 from antiphon.conversations.budget_dynamo import DynamoBudget
-from antiphon.conversations.cap_dynamo import daily_cap
+from antiphon.conversations.configured import chat_models
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.own import own_passages, own_pictures, own_search
 from antiphon.devices.command import Commands
 from antiphon.devices.dynamo import DynamoCommands, DynamoDevices
 from antiphon.devices.manage import Devices
-from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.engines.voices import catalogue
 from antiphon.media.edits import Edits
 from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.clock import system_clock
-from antiphon.platform.secret import model_keys
 from antiphon.platform.table import Table
 from antiphon.runs.dynamo import DynamoRuns
 from antiphon.runs.sqs import SqsRunQueue
@@ -31,24 +29,6 @@ from antiphon.runs.work import Work
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
-
-
-def chat_settings(region: str) -> ChatSettings:
-    env = os.environ
-    secret, gemini, openai, url = (
-        env["MODEL_KEYS"],
-        env["GEMINI_MODELS"],
-        env["OPEN_AI_MODELS"],
-        env["OPEN_AI_URL"],
-    )
-    keys = model_keys(secret, region) if gemini or openai else {}
-    return ChatSettings(
-        gemini_models=gemini,
-        gemini_key=keys.get("gemini", ""),
-        openai_models=openai,
-        openai_key=keys.get("openai", ""),
-        openai_url=url,
-    )
 
 
 @cache
@@ -83,11 +63,10 @@ def work() -> Work:
         CalculateTool(),
         DeviceTool(Devices(devices, system_clock), Commands(devices, commands, system_clock)),
     )
-    cap = daily_cap(table, int(env["CHAT_TOKENS_PER_DAY"]), system_clock)
     return Work(
         store=DynamoRuns(table),
         conversations=conversations,
-        models=ChatModels.of(chat_settings(table.region), cap),
+        models=chat_models(env, table, system_clock),
         passages=own_passages(table, system_clock),
         pictures=own_pictures(table, system_clock),
         budget=DynamoBudget(table),

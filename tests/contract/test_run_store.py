@@ -10,7 +10,7 @@ import pytest
 
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.memory import MemoryConversations
-from antiphon.conversations.model import ChatOptions, Conversation, Message
+from antiphon.conversations.model import ChatOptions, Citation, Conversation, Message
 from antiphon.engines.chat import Source
 from antiphon.runs.dynamo import DynamoRuns
 from antiphon.runs.memory import MemoryRuns
@@ -77,6 +77,7 @@ def test_everything_of_a_run_is_kept(both: Both) -> None:
         timedelta(seconds=2.5),
         steps=(Step("Let me see.", (call,)),),
         answer="A",
+        citations=(Citation("document", "doc_1", "text", page=3),),
         tokens_in=5,
         tokens_out=7,
     )

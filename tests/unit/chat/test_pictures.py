@@ -22,7 +22,7 @@ def pictures(content: bytes = PNG, size: int | None = None, status: MediaStatus 
     source = Source("uploads", "k", size=size or len(content)) if status is MediaStatus.READY else None
     now = datetime(2026, 11, 21, tzinfo=UTC)
     media.create(Media("med_1", "usr_1", "chat", "a.png", "image/png", 10, now, status, source))
-    return OwnPictures(media, objects)
+    return OwnPictures(media, lambda: objects)
 
 
 def part(id: str = "med_1") -> dict[str, str]:

@@ -26,7 +26,7 @@ def own_search(table: Table, clock: Clock, embedder: Embedder | None = None, vec
 
 
 def own_pictures(table: Table, clock: Clock) -> OwnPictures:
-    return OwnPictures(DynamoMediaStore(table), S3Objects(s3_client(table.region), clock))
+    return OwnPictures(DynamoMediaStore(table), lambda: S3Objects(s3_client(table.region), clock))
 
 
 def own_passages(table: Table, clock: Clock) -> OwnPassages:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from antiphon.engines.chat import Image
@@ -16,7 +16,9 @@ _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), 
 
 
 class OwnPictures:
-    def __init__(self, media: MediaStore, objects: Objects) -> None:
+    """objects: gives the buckets, when the first image comes: most messages bring none."""
+
+    def __init__(self, media: MediaStore, objects: Callable[[], Objects]) -> None:
         self._media = media
         self._objects = objects
 
@@ -38,7 +40,7 @@ class OwnPictures:
             raise Invalid(error.detail, code="unknown_attachment", fields=(field,)) from error
         if source.size > MAX_IMAGE:
             raise TooLarge(f"An image may have {MAX_IMAGE} bytes.", code="image_too_large")
-        data = self._objects.read(source.bucket, source.key, version=source.version)
+        data = self._objects().read(source.bucket, source.key, version=source.version)
         kind = _kind(data)
         if kind is None:
             detail = "Attach a PNG, JPEG, GIF or WebP."

@@ -12,7 +12,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from antiphon.conversations.dynamo import DynamoConversations
-from antiphon.conversations.model import ChatOptions, Message
+from antiphon.conversations.model import ChatOptions, Citation, Message
 from antiphon.engines.chat import Source
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.outbox import EventRow, event_row
@@ -134,6 +134,7 @@ def _run(row: RunRow) -> Run:
     rest["options"] = ChatOptions(**rest["options"])
     rest["error"] = Failure(**rest["error"]) if rest["error"] else None
     rest["steps"] = tuple(_step(step) for step in rest["steps"])
+    rest["citations"] = tuple(Citation(**citation) for citation in rest["citations"])
     rest["tools"] = tuple(rest["tools"])
     rest["parts"] = tuple(rest["parts"])
     return Run(

@@ -19,7 +19,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from antiphon.conversations.model import ChatOptions
+from antiphon.conversations.model import ChatOptions, Citation
 from antiphon.engines.chat import Source
 from antiphon.platform.errors import AntiphonError, Conflict
 from antiphon.platform.events import Dispatch, Event
@@ -95,7 +95,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """``tools``: that it may call; ``speak``: how the answer is to be spoken, None for not at all; ``answer``: the model's last word, while it is being spoken;
+    """``tools``: that it may call; ``speak``: how the answer is to be spoken, None for not at all; ``answer``: the model's last word, while it is being spoken, with its ``citations``;
     ``lost``: workers that died with it; ``worked``: time it took so far; ``options``: over those of the conversation."""
 
     id: str
@@ -114,6 +114,7 @@ class Run:
     speak: Mapping[str, Any] | None = None
     steps: tuple[Step, ...] = ()
     answer: str | None = None
+    citations: tuple[Citation, ...] = ()
     reply_id: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

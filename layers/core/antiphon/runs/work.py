@@ -27,7 +27,6 @@ from antiphon.engines.chat import (
     Done,
     ModelError,
     Prompt,
-    Source,
     Turn,
     data_part,
     inert,
@@ -296,6 +295,8 @@ class Work:
         }
         if not calls:
             found |= self._answered(run, said.text, found["steps"])
+            # While the very passages are at hand that the model had before it.
+            found["citations"] = citations_in(said.text, run.sources + prompt.sources)
         return self._advance(run, timedelta(seconds=self._monotonic() - started), **found)
 
     def _answered(self, run: Run, text: str, steps: Sequence[Step]) -> Mapping[str, Any]:
@@ -350,8 +351,6 @@ class Work:
 
     def _end(self, run: Run, message: Message) -> Run:
         now = self._clock()
-        text = run.answer or ""
-        sources = run.sources + self._cited(run)
         parts = tuple(part for call in run.calls for part in call.output.get("parts", ()))
         after = max(now, time_of(run.message_id) + timedelta(milliseconds=1))
         reply = Message(
@@ -359,7 +358,7 @@ class Work:
             conversation_id=run.conversation_id,
             user_id=run.user_id,
             role="assistant",
-            content=text,
+            content=run.answer or "",
             created_at=now,
             touched_at=now,
             parts=parts,
@@ -369,22 +368,13 @@ class Work:
             latency_ms=round(run.worked.total_seconds() * 1000),
             answers=run.message_id,
             ended="stop",
-            citations=citations_in(text, sources),
+            citations=run.citations,
         )
         talk = self._conversations.get(run.user_id, run.conversation_id)
         # What was said aloud was not known when the run began.
         untitled = talk is not None and not talk.title_given and talk.title == UNTITLED
         title = title_of(message.content) if untitled else None
         return self._apply(finish(run, now, reply.id), [reply], title=title)
-
-    def _cited(self, run: Run) -> tuple[Source, ...]:
-        """What else the model had before it."""
-        found = self._passages.attached(run.user_id, run.parts, MAX_TOKENS)
-        if run.model == "offline":
-            message = self._conversations.message(run.conversation_id, run.message_id)
-            asked = message.content if message else ""
-            found += self._passages.fitting(run.user_id, run.conversation_id, asked, run.message_id)
-        return found
 
     def _advance(self, run: Run, spent: timedelta, heard: str | None = None, **found: Any) -> Run:
         return self._apply(advance(run, self._clock(), spent, **found), heard=heard)
