@@ -192,7 +192,9 @@ SCHEMAS: dict[str, Schema] = {
         {
             "user": ref("User"),
             "access_token": TEXT,
-            "refresh_token": TEXT,
+            "refresh_token": maybe(
+                {"type": "string", "description": "null where a cookie holds it (Antiphon-Session: cookie)."}
+            ),
             "token_type": {"const": "bearer"},
             "expires_in": COUNT,
         }
@@ -247,7 +249,14 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
-    "Transcription": closed({**_JOB, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
+    "Transcription": closed(
+        {
+            **_JOB,
+            "kind": {"const": "transcription"},
+            "upload": maybe(ref("Upload")),
+            "audio_url": maybe({"type": "string", "description": "Of the recording, for 15 minutes."}),
+        }
+    ),
     "Speech": closed(
         {
             **_JOB,

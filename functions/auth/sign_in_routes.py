@@ -7,8 +7,9 @@ from typing import Any
 from asked import device, idempotency_key, once
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from cookies import token_of, wanted
 from shapes import FIREBASE, FORGOT, LOGIN, REFRESH, REGISTER, RESET
-from views import nothing, signed_in
+from views import nothing, signed_in, signed_out
 from wiring import wiring
 
 from antiphon.identity.kms import jwks
@@ -19,10 +20,19 @@ from antiphon.platform.rest import body_of, raw_body
 router = Router()
 
 
+def _by_cookie() -> bool:
+    return wanted(router, wiring().settings.issuer)  # tokens are issued by the web app's origin
+
+
+def _refresh_token(*, by_cookie: bool) -> str:
+    return token_of(router) if by_cookie else str(body_of(raw_body(router), REFRESH)["refresh_token"])
+
+
 @router.post("/v1/auth/register")
 def register() -> Response[Any]:
     raw = raw_body(router)
     new = body_of(raw, REGISTER)
+    by_cookie = _by_cookie()
     sign_in, here, key = wiring().sign_in, device(router), idempotency_key(router)
 
     def make(seed: str | None) -> tuple[str, SignedIn]:
@@ -41,29 +51,32 @@ def register() -> Response[Any]:
         make=make,
         again=lambda user_id: sign_in.again(user_id, here),
     )
-    return signed_in(201, found)
+    return signed_in(201, found, by_cookie=by_cookie)
 
 
 @router.post("/v1/auth/login")
 def login() -> Response[Any]:
     known = body_of(raw_body(router), LOGIN)
+    by_cookie = _by_cookie()
     found = wiring().sign_in.login(email=known["email"], password=known["password"], device=device(router))
-    return signed_in(200, found)
+    return signed_in(200, found, by_cookie=by_cookie)
 
 
 @router.post("/v1/auth/refresh")
 def refresh() -> Response[Any]:
     """A client that lost the answer repeats with the same Idempotency-Key within a minute; without one, a second use ends the session."""
-    sent = body_of(raw_body(router), REFRESH)
-    return signed_in(200, wiring().refresh(sent["refresh_token"], device(router), idempotency_key(router)))
+    by_cookie = _by_cookie()
+    token = _refresh_token(by_cookie=by_cookie)
+    found = wiring().refresh(token, device(router), idempotency_key(router))
+    return signed_in(200, found, by_cookie=by_cookie)
 
 
 @router.post("/v1/auth/logout")
 def logout() -> Response[Any]:
     """Also for a token that is not good any more: whoever wants to be signed out, is."""
-    sent = body_of(raw_body(router), REFRESH)
-    wiring().refresh.logout(sent["refresh_token"])
-    return nothing()
+    by_cookie = _by_cookie()
+    wiring().refresh.logout(_refresh_token(by_cookie=by_cookie))
+    return signed_out(by_cookie=by_cookie)
 
 
 @router.post("/v1/auth/forgot-password")
@@ -86,7 +99,8 @@ def reset_password() -> Response[Any]:
 def firebase() -> Response[Any]:
     """With a Firebase ID token. An account with the same address is linked if Firebase has verified the address."""
     sent = body_of(raw_body(router), FIREBASE)
-    return signed_in(200, wiring().federate(sent["id_token"], device(router)))
+    by_cookie = _by_cookie()
+    return signed_in(200, wiring().federate(sent["id_token"], device(router)), by_cookie=by_cookie)
 
 
 @router.get("/v1/auth/jwks.json")

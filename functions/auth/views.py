@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
+from cookies import gone, holding
 
 from antiphon.identity.model import ApiKey, Session, User
 from antiphon.identity.sign_in import SignedIn
@@ -19,6 +20,10 @@ def nothing() -> Response[Any]:
     return Response(204, body="")
 
 
+def signed_out(*, by_cookie: bool) -> Response[Any]:
+    return Response(204, body="", cookies=[gone()] if by_cookie else [])
+
+
 def user_view(user: User) -> dict[str, Any]:
     return {
         "id": user.id,
@@ -30,15 +35,16 @@ def user_view(user: User) -> dict[str, Any]:
     }
 
 
-def signed_in(status: int, found: SignedIn) -> Response[Any]:
+def signed_in(status: int, found: SignedIn, *, by_cookie: bool = False) -> Response[Any]:
+    """by_cookie: a browser's, whose refresh token no script sees."""
     body = {
         "user": user_view(found.user),
         "access_token": found.access_token,
-        "refresh_token": found.refresh_token,
+        "refresh_token": None if by_cookie else found.refresh_token,
         "token_type": "bearer",
         "expires_in": found.expires_in,
     }
-    return Response(status, "application/json", body)
+    return Response(status, "application/json", body, cookies=[holding(found.refresh_token)] if by_cookie else [])
 
 
 def session_view(session: Session, *, current: bool) -> dict[str, Any]:

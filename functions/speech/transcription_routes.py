@@ -26,6 +26,20 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 KIND = Kind.TRANSCRIPTION
 
 
+def _audio_url(wiring: Wiring, job: Job) -> str | None:
+    """Where the recording can be heard, once it is there and was found to be one."""
+    source = job.source
+    if source is None or job.status is not Status.SUCCEEDED:
+        return None
+    kind = source.content_type or ""
+    return wiring.objects.presign_get(
+        source.bucket,
+        source.key,
+        filename=source.filename or job.id,
+        content_type=kind if kind.startswith(("audio/", "video/")) else "application/octet-stream",
+    )
+
+
 def transcription_routes(wiring: Wiring) -> APIRouter:
     routes = APIRouter(prefix="/transcriptions", tags=["transcriptions"])
 
@@ -36,7 +50,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         return job
 
     def shown(job: Job) -> dict[str, Any]:
-        return job_view(job, upload=wiring.submit.upload(job))
+        return job_view(job, upload=wiring.submit.upload(job), audio_url=_audio_url(wiring, job))
 
     @routes.post("", status_code=201)
     def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.platform.gate import SECURITY_HEADERS
 from antiphon.platform.ids import new_id
+from infra.local.pages import Pages
 from infra.local.streaming import Authorizer, Refused, Streaming, route_of
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -195,7 +195,8 @@ def application(
 
     routes: list[BaseRoute] = []
     if web and (web / "index.html").is_file():
-        routes.append(Mount("/", StaticFiles(directory=web, html=True)))
+        origin = httpx.URL(api)  # the emulator's buckets and its API answer at one address
+        routes.append(Mount("/", Pages(web, [f"{origin.scheme}://{origin.netloc.decode()}"])))
     else:
         routes.append(Route("/", greet))
     pages = Starlette(routes=routes, lifespan=lifespan)

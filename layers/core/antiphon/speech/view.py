@@ -38,7 +38,7 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
         return view | _document(job, upload)
     view |= {"language": job.language, "duration": job.duration}
     if job.kind is Kind.TRANSCRIPTION:
-        view["upload"] = upload_view(upload) if upload else None
+        view |= {"upload": upload_view(upload) if upload else None, "audio_url": audio_url}
     elif job.kind is Kind.EDIT:
         made = job.result.get("media_id")
         view |= {

@@ -1,0 +1,106 @@
+"""Recordings, speech, documents and the editor, with real files and a real microphone of the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from infra.local.recordings import spoken_wav
+from tests.browser.conftest import Watched
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("audio") / "talk.wav"
+    path.write_bytes(spoken_wav(4))
+    return path
+
+
+def test_a_recording_becomes_a_transcript_that_is_read_heard_and_saved(page: Page, talk: Path) -> None:
+    page.goto("/transcripts")
+    page.get_by_label("Files").set_input_files(talk)
+    row = page.locator("a.row", has_text="talk.wav")
+    expect(row.locator(".badge")).to_have_text("Done", timeout=60_000)
+    row.click()
+    word = page.locator(".segment .word").nth(3)
+    word.click()
+    expect(word).to_have_class("word now")
+    assert page.locator("audio").evaluate("player => player.currentTime") > 0
+    page.get_by_role("button", name="Download").click()
+    with page.expect_download() as got:
+        page.get_by_role("button", name="srt", exact=True).click()
+    assert "-->" in Path(got.value.path()).read_text()
+
+
+def test_a_file_that_is_no_recording_ends_with_a_reason(page: Page, tmp_path: Path) -> None:
+    bad = tmp_path / "letter.mp3"
+    bad.write_bytes(b"Dear Anna,\n" * 500)
+    page.goto("/transcripts")
+    page.get_by_label("Files").set_input_files([bad])
+    row = page.locator("a.row", has_text="letter.mp3")
+    expect(row.locator(".badge")).to_have_text("Failed", timeout=60_000)
+    row.click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_a_recording_of_the_microphone_is_sent(page: Page) -> None:
+    page.goto("/transcripts")
+    page.get_by_role("button", name="Record").click()
+    page.get_by_role("button", name="Stop at 0:01").click()
+    expect(page.locator("a.row .badge").first).to_have_text("Done", timeout=60_000)
+
+
+def test_text_is_spoken_and_each_sentence_is_reached(page: Page) -> None:
+    page.goto("/speech")
+    page.get_by_label("Text", exact=True).fill("Good morning. The numbers come on Friday.")
+    page.get_by_label("Format").select_option("wav")
+    page.get_by_role("button", name="Choose", exact=True).nth(1).click()
+    page.get_by_role("button", name="Speak").click()
+    expect(page.locator(".badge").first).to_have_text("Done", timeout=60_000)
+    expect(page.locator(".segment")).to_have_count(2)
+    page.locator(".segment .time").nth(1).click()
+    expect(page.locator(".segment").nth(1)).to_have_class("segment now")
+
+
+def test_a_voice_that_does_not_exist_is_named(page: Page, watched: Watched) -> None:
+    watched.allowed.append("422")
+    page.goto("/speech")
+    page.get_by_label("Text", exact=True).fill("Good morning.")
+    page.get_by_label("Voice", exact=True).fill("nobody")
+    page.get_by_role("button", name="Speak").click()
+    expect(page.get_by_role("alert").or_(page.locator(".badge.failed")).first).to_be_visible(timeout=30_000)
+
+
+def test_a_recording_is_edited_in_plain_language_and_undone(page: Page, talk: Path) -> None:
+    page.goto("/editor")
+    page.get_by_label("Files").set_input_files(talk)
+    page.locator("a.row", has_text="talk.wav").click(timeout=60_000)
+    page.get_by_label("Say what to do").fill("drop the first second and normalise")
+    page.get_by_role("button", name="Understand").click()
+    expect(page.get_by_text("Normalize to")).to_be_visible()
+    page.get_by_role("button", name="Do it").click()
+    page.get_by_role("link", name="Undo: back to the version before").click(timeout=60_000)
+    expect(page.get_by_role("heading", name="Versions made of it")).to_be_visible()
+    waves = page.locator("canvas")
+    waves.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Keep only this")).to_be_enabled()
+    page.get_by_label("Say what to do").fill("paint it blue")
+    page.get_by_role("button", name="Understand").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_a_document_is_asked_and_its_page_opened(page: Page, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("The lens was paid by Ruth in March.\n\nThe budget is forty thousand.\n")
+    page.goto("/documents")
+    page.get_by_label("Files").set_input_files(notes)
+    expect(page.locator("a.row .badge").first).to_have_text("Done", timeout=60_000)
+    page.get_by_label("Ask your documents").fill("Who paid for the lens?")
+    page.get_by_role("button", name="Ask").click()
+    page.locator(".card a.row").first.click()
+    expect(page.locator(".page-text")).to_contain_text("paid by Ruth")
