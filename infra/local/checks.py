@@ -82,6 +82,7 @@ SUITES = (
     Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
     *(_torch(path) for path in TORCH_TESTS),
     _plain("e2e"),
+    _plain("browser"),
 )
 
 
