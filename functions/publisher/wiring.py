@@ -9,6 +9,9 @@ from functools import cache
 
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
+from antiphon.realtime.dynamo import DynamoConnections
+from antiphon.realtime.sqs import SqsPushQueue
+from antiphon.realtime.tell import Tell
 from antiphon.search.sqs import SqsIndexQueue
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
@@ -24,6 +27,7 @@ class Settings:
     deliveries_queue: str
     mails_queue: str
     index_queue: str
+    pushes_queue: str
     lanes: Mapping[tuple[str, str], str]
 
     @classmethod
@@ -35,6 +39,7 @@ class Settings:
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             mails_queue=env["MAILS_QUEUE_URL"],
             index_queue=env["INDEX_QUEUE_URL"],
+            pushes_queue=env["PUSHES_QUEUE_URL"],
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
@@ -55,10 +60,12 @@ def publisher() -> Publisher:
 
     settings = Settings.read()
     sqs = boto3.client("sqs", region_name=settings.region)
+    table = Table(settings.table, settings.region)
     return Publisher(
-        endpoints=DynamoEndpointStore(Table(settings.table, settings.region)),
+        endpoints=DynamoEndpointStore(table),
         lanes=SqsLanes(sqs, settings.lanes),
         queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
         mails=SqsMails(sqs, settings.mails_queue),
         index=SqsIndexQueue(sqs, settings.index_queue),
+        tell=Tell(DynamoConnections(table), SqsPushQueue(sqs, settings.pushes_queue)),
     )

@@ -37,9 +37,11 @@ LIGHT = (
     "janitor",
     "mailer",
     "publisher",
+    "pusher",
     "reader",
+    "realtime",
 )
-ROUTES = ("admin", "agent", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+ROUTES = ("admin", "agent", "answerer", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
 
 
 def loaded(function: str) -> set[str]:

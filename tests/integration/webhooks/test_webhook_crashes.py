@@ -16,6 +16,7 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Table
+from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
@@ -76,6 +77,7 @@ class Run:
             self.queue,
             MemoryMails(),
             MemoryIndexQueue(),
+            nobody(),
         )
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, rows.events, self.queue, self.wire, clock, lambda: 0.5

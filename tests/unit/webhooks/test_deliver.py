@@ -12,6 +12,7 @@ import pytest
 from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
+from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.memory import (
@@ -64,7 +65,7 @@ class World:
         self.lanes = MemoryLanes()
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
-        self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index)
+        self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, nobody())
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
         )
