@@ -36,8 +36,16 @@ class Source:
             whole = int(self.start)
             hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
             time = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-            return f"[{time} {self.speaker}]" if self.speaker else f"[{time}]"
+            return f"[{time} {name}]" if (name := _one_name(self.speaker)) else f"[{time}]"
         return f"[page {self.page}]" if self.page is not None else f"[{self.kind}]"
+
+
+def _one_name(speaker: str | None) -> str:
+    """As a mark can hold it: no name ends the mark, or the passages."""
+    return " ".join(inert(speaker or "").translate(_BRACKETS).split())[:80].rstrip()
+
+
+_BRACKETS = str.maketrans("[]", "()")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from typing import Any, cast
 
 from antiphon.conversations.answer import SAFETY, pictures_for, prompt_tokens
 from antiphon.conversations.budget import Budget, Reserved
-from antiphon.conversations.model import UNTITLED, Message, citations_in, title_of, turns_within
+from antiphon.conversations.citations import citations_in
+from antiphon.conversations.model import UNTITLED, Message, title_of, turns_within
 from antiphon.conversations.ports import ConversationStore, Passages, Pictures
 from antiphon.engines.chat import (
     IMAGE_TOKENS,
