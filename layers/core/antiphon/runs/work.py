@@ -337,7 +337,9 @@ class Work:
         room = int(model.about.context_tokens * SAFETY) - settings.max_output_tokens
         room -= IMAGE_TOKENS * len(images)
         room -= sum(tokens_of(text) for text in (system, *(turn.text for turn in after)))
-        sources = self._passages.attached(run.user_id, run.parts, (room - message.tokens) // 2)
+        # What was said aloud stands in the message by now.
+        read = [part for part in run.parts if part["type"] != "audio"]
+        sources = self._passages.attached(run.user_id, read, (room - message.tokens) // 2)
         if model.about.provider == "offline":
             sources += self._passages.fitting(run.user_id, run.conversation_id, message.content, message.id)
         room -= tokens_of(data_part(sources)) if sources else 0
