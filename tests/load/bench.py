@@ -360,7 +360,7 @@ def main(names: Sequence[str]) -> int:
             "memory": lambda: memory(stack, person, Path(folder)),
             "handling": lambda: handling(stack, person),
             "chat": lambda: chat(stack, person, model),
-            "search": lambda: search(stack, http),
+            "search": search,
             "cold": cold,
             "verification": verification,
         }

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,18 +17,23 @@ import httpx
 from ulid import ULID
 
 from antiphon.conversations.dynamo import DynamoConversations
-from antiphon.platform.clock import rfc3339
+from antiphon.conversations.own import own_search
+from antiphon.platform.clock import rfc3339, system_clock
 from antiphon.platform.table import Table
+from antiphon.search.model import Kind, Query
 from infra.local.home import free_port, port_taken
 from infra.local.person import Person
 from infra.local.stack import ROOT, LocalStack
-from tests.load.figures import Figure, quantile, read_units, timed_calls
+from tests.load.figures import Figure, quantile
+from tests.load.sorted_table import Row, SortedTable
 from tests.model_servers import Act, OpenAiServer
 
 DELAY = 0.2
 """Seconds that the model's server waits before its first token."""
 ANSWERS, TOKENS = 30, 1_000
-FEW, MANY, SEARCHES = 1_000, 100_000, 30
+FEW, MANY, SEARCHES = 1_000, 100_000, 100
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+ANYBODY, TALK = "usr_1", "conv_1"
 
 
 def chat(stack: LocalStack, person: Person, model: OpenAiServer) -> Iterator[Figure]:
@@ -116,65 +120,51 @@ def _processor_time(http: httpx.Client, work: Callable[[], object]) -> float:
     return float(http.get("/cpu").text) - before
 
 
-def search(stack: LocalStack, http: httpx.Client) -> Iterator[Figure]:
-    few, many = Person.register(http), Person.register(http)
-    times, units = {}, {}
-    for person, count in ((few, FEW), (many, MANY)):
-        talk = person.post("/v1/conversations", {}).json()["id"]
-        started = time.perf_counter()
-        middle = _fill(stack, person, talk, count)
-        print(f"({count:,} messages written and indexed in {time.perf_counter() - started:.0f} s)", flush=True)
-        took = []
-        for number in range(SEARCHES + 5):
-            begun = time.perf_counter()
-            answer = person.get(f"/v1/search?q=common+w{number % 10}")
-            took.append(time.perf_counter() - begun)
-            assert len(answer.json()["data"]) == 20, answer.text
-        times[count] = quantile(took[5:], 0.5) * 1000
-        units[count] = _page_units(stack, talk, middle)
-    ratio = times[MANY] / times[FEW]
-    shown = f"{times[FEW]:.0f} ms and {times[MANY]:.0f} ms: {ratio:.2f} ×"
+def search() -> Iterator[Figure]:
+    """In this process, over a table that is as quick as DynamoDB."""
+    milliseconds, units, pages = {}, {}, {}
+    for count in (FEW, MANY):
+        table = SortedTable(row for number in range(count) for row in rows_of(number))
+        with table.instead():
+            find = own_search(Table("search", "us-east-1"), system_clock)
+            took = []
+            for number in range(SEARCHES + 5):
+                table.units, begun = 0, time.perf_counter()
+                page = find.by_words(ANYBODY, Query(f"common w{number % 10}", tuple(Kind)), 20)
+                took.append(time.perf_counter() - begun)
+                assert len(page.items) == 20, page
+            milliseconds[count], units[count] = quantile(took[5:], 0.5) * 1000, table.units
+            pages[count] = list(page_units(table, count))
+    ratio = milliseconds[MANY] / milliseconds[FEW]
+    shown = f"{milliseconds[FEW]:.1f} ms and {milliseconds[MANY]:.1f} ms: {ratio:.2f} ×"
     yield Figure("Search by words, p50, among 1,000 and 100,000 messages", "≤ 3 ×", shown, ratio <= 3)
-    same = units[FEW] == units[MANY]
-    shown = f"{units[FEW]} and {units[MANY]}"
-    yield Figure("Read units of 20 messages: newest, and amid 1,000 and 100,000", "the same", shown, same)
+    shown = f"{units[FEW]:g} and {units[MANY]:g}"
+    yield Figure("  read units of it", "≤ 3 ×", shown, units[MANY] <= 3 * units[FEW])
+    shown = f"{pages[FEW]} and {pages[MANY]}"
+    name = "Read units of 20 messages, newest and from the middle, of 1,000 and of 100,000"
+    yield Figure(name, "the same", shown, pages[FEW] == pages[MANY])
 
 
-def _fill(stack: LocalStack, person: Person, talk: str, count: int) -> str:
-    """Messages and their index, as their functions write them, but in batches. Gives the id of the one in the middle."""
-    client = stack.client("dynamodb")
-    table = stack.outputs["TableName"]
-    begin = datetime.now(UTC) - timedelta(days=300)
-    keys = [f"msg_{ULID.from_datetime(begin + timedelta(seconds=number))}" for number in range(count)]
-
-    def rows(number: int) -> Iterator[dict[str, Any]]:
-        key, text, moment = keys[number], f"common w{number % 10}", rfc3339(begin + timedelta(seconds=number))
-        message = {"pk": f"conv#{talk}", "sk": f"msg#{key}", "row": "message", "user_id": person.id, "role": "user"}
-        message |= {"type": "text", "content": text, "status": "complete", "created_at": moment, "touched_at": moment}
-        yield {name: {"S": value} for name, value in message.items()}
-        for word in text.split():
-            posting = {"pk": f"search#{person.id}", "sk": f"w#{word}#message#{key}", "row": "posting", "parent": talk}
-            counted = {"times": {"N": "1"}, "length": {"N": "2"}}
-            yield {name: {"S": value} for name, value in posting.items()} | counted
-
-    def write(first: int) -> None:
-        batch = [
-            {"PutRequest": {"Item": row}} for number in range(first, min(first + 8, count)) for row in rows(number)
-        ]
-        left = client.batch_write_item(RequestItems={table: batch})["UnprocessedItems"]
-        assert not left
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(0, count, 8)))
-    return keys[count // 2]
+def rows_of(number: int) -> Iterator[Row]:
+    """A message and its index, as their functions write them."""
+    key, text, moment = _message(number), f"common w{number % 10}", rfc3339(BEGIN + timedelta(seconds=number))
+    message = {"pk": f"conv#{TALK}", "sk": f"msg#{key}", "row": "message", "user_id": ANYBODY, "role": "user"}
+    message |= {"type": "text", "content": text, "status": "complete", "created_at": moment, "touched_at": moment}
+    yield {name: {"S": value} for name, value in message.items()}
+    for word in text.split():
+        posting = {"pk": f"search#{ANYBODY}", "sk": f"w#{word}#message#{key}", "row": "posting", "parent": TALK}
+        yield {name: {"S": value} for name, value in posting.items()} | {"times": {"N": "1"}, "length": {"N": "2"}}
 
 
-def _page_units(stack: LocalStack, talk: str, middle: str) -> tuple[int, int]:
-    """Of the newest page, and of the one before this message."""
-    store = DynamoConversations(Table(stack.outputs["TableName"], "us-east-1"))
-    units: list[int] = []
-    with timed_calls(stack, answers=lambda name, answer: units.append(read_units(answer))):
-        assert len(store.messages(talk, 20).items) == 20
-        assert len(store.messages(talk, 20, middle).items) == 20
-    newest, amid = units
-    return newest, amid
+def _message(number: int) -> str:
+    moment = str(ULID.from_datetime(BEGIN + timedelta(seconds=number)))[:10]
+    return f"msg_{moment}{number:016d}"
+
+
+def page_units(table: SortedTable, count: int) -> Iterator[float]:
+    """Of the newest page, and of one from the middle."""
+    store = DynamoConversations(Table("search", "us-east-1"))
+    for before in (None, _message(count // 2)):
+        table.units = 0
+        assert len(store.messages(TALK, 20, before).items) == 20
+        yield table.units

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,17 +26,6 @@ def quantile(values: list[float], part: float) -> float:
     return sorted(values)[min(len(values) - 1, int(part * len(values)))]
 
 
-def read_units(answer: dict[str, Any]) -> int:
-    """What DynamoDB bills for a consistent query: what its rows weigh together, in steps of 4 KB. answer: of a Query that leaves nothing out of what it looked at."""
-    assert answer["ScannedCount"] == answer["Count"] == len(answer["Items"])
-    return max(1, math.ceil(sum(map(_weight, answer["Items"])) / 4096))
-
-
-def _weight(row: dict[str, Any]) -> int:
-    """Bytes of names and values; numbers, which weigh less than their digits, as their digits."""
-    return sum(len(name.encode()) + len(str(next(iter(value.values()))).encode()) for name, value in row.items())
-
-
 def account_of(stack: LocalStack) -> None:
     """From here on, AWS calls of this process go to the stack's emulator."""
     account = stack.home.account()
@@ -53,10 +41,8 @@ def account_of(stack: LocalStack) -> None:
 
 
 @contextmanager
-def timed_calls(
-    stack: LocalStack, answers: Callable[[str, dict[str, Any]], None] | None = None
-) -> Iterator[list[tuple[str, float]]]:
-    """The name and seconds of each AWS call of this process; answers: gets name and answer of each."""
+def timed_calls(stack: LocalStack) -> Iterator[list[tuple[str, float]]]:
+    """The name and seconds of each AWS call of this process."""
     from botocore.endpoint import Endpoint
 
     account_of(stack)
@@ -66,10 +52,7 @@ def timed_calls(
     def timed(self: Any, *arguments: Any) -> Any:
         started = time.perf_counter()
         try:
-            found = make_request(self, *arguments)
-            if answers:
-                answers(arguments[0].name, found[1])
-            return found
+            return make_request(self, *arguments)
         finally:
             calls.append((arguments[0].name, time.perf_counter() - started))
 
