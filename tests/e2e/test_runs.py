@@ -103,7 +103,9 @@ def test_a_question_by_voice_is_heard_answered_and_spoken(person: Person, talk: 
     about = {"content": "What did I say?", "attachments": [{"type": "audio", "id": media}]}
     sent = person.post(f"/v1/conversations/{talk}/messages", about)
     assert (sent.status_code, sent.json()["message"]["type"]) == (201, "audio"), sent.text
-    assert any(heard["result"] in m["content"] for m in model.seen[-1]["messages"][-2:-1])
+    passages, question = (m["content"] for m in model.seen[-1]["messages"][-2:])
+    assert (passages.partition("\n")[0], question) == ("<passages>", "What did I say?")
+    assert max(heard["result"].split(), key=len) in passages
 
 
 def test_a_run_is_canceled_while_it_waits_and_while_its_model_talks(

@@ -64,7 +64,7 @@ def _watched(stack: LocalStack) -> Iterator[httpx.Client]:
     """The streaming server once more, with what the stack's own was started with, to be asked as the gateway asks it: the emulator's gateway is not what is measured."""
     given = Path(f"/proc/{stack.pid('stream')}/environ").read_text().split("\0")
     port = free_port()
-    environment = dict(item.split("=", 1) for item in given if item) | {"PORT": str(port)}
+    environment = dict(item.split("=", 1) for item in given if item) | {"PORT": str(port), "LOG_LEVEL": "ERROR"}
     environment["PYTHONPATH"] += f":{ROOT / 'functions/messages'}"
     script = Path(__file__).with_name("watched_stream.py")
     with (
