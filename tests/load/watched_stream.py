@@ -1,6 +1,6 @@
 """The streaming server as it is deployed, with a watch at its side. Started by chat_bench.
 
-Before the first delta of an answer it sends a comment with the milliseconds that AWS calls of this request took; ``/cpu`` tells the seconds of processor time that the
+Before the first delta of an answer it sends a comment with the milliseconds that AWS calls of this request took, and those of processor time until here; ``/cpu`` tells the seconds of processor time that the
 process has used; ``/bare`` asks the model through its SDK alone, as `stream` in OpenAiChat does.
 """
 
@@ -31,13 +31,13 @@ class Watched:
 
     async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
         spent.clear()
-        begun = False
+        begun, since = False, time.process_time()
 
         async def told(message: Message) -> None:
             nonlocal begun
             if not begun and b"event: delta" in message.get("body", b""):
                 begun = True
-                comment = f": aws {sum(spent) * 1000}\n\n".encode()
+                comment = f": aws {sum(spent) * 1000} {(time.process_time() - since) * 1000}\n\n".encode()
                 await send({"type": "http.response.body", "body": comment, "more_body": True})
             await send(message)
 
