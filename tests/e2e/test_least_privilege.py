@@ -88,7 +88,8 @@ def test_every_grant_was_needed(stack: LocalStack, decisions: Callable[[], list[
         and not (
             action in POLLED
             and statement["Sid"].startswith("Take")
-            and short(role) in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent", "Pusher", "Answerer")
+            and short(role)
+            in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent", "Pusher", "Answerer")
         )
     ]
     assert unused == []

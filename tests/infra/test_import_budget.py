@@ -41,7 +41,19 @@ LIGHT = (
     "reader",
     "realtime",
 )
-ROUTES = ("admin", "agent", "answerer", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+ROUTES = (
+    "admin",
+    "agent",
+    "answerer",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
 
 
 def loaded(function: str) -> set[str]:
