@@ -51,6 +51,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "message": "chat:read",
         "device": "devices:read",
         "user": "account:read",
+        "webhook": "webhooks:read",
     }
 )
 """What an API key needs to hear of events, by the first word of their type. Of what is not here only a signed-in person hears."""
@@ -113,7 +114,7 @@ def channels_of(event: Event) -> frozenset[str]:
     kind, about = kind_of(event), {event.data.get("conversation_id"), event.data.get("device_id")}
     if kind == "run":
         about.add(event.data.get("id"))
-    if kind not in ("message", "device", "webhook"):
+    if kind not in ("message", "device"):
         about.add(JOBS)
     return frozenset(name for name in about if name)
 
