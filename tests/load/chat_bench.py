@@ -64,7 +64,7 @@ def _request(stack: LocalStack, person: Person, talk: str) -> tuple[str, dict[st
         "authorizer": {"user_id": person.id, "tier": "enterprise", "role": "user", "scopes": ""},
     }
     headers = {"x-amzn-request-context": json.dumps(context), "Accept": "text/event-stream"}
-    url = f"http://127.0.0.1:{stack.stream_port}/v1/conversations/{talk}/messages/stream"
+    url = f"http://127.0.0.1:{stack.stream_ports['stream']}/v1/conversations/{talk}/messages/stream"
     return url, {"json": {"content": "Hello?"}, "headers": headers, "timeout": 60}
 
 
