@@ -126,11 +126,11 @@ def test_a_transcript_piece_by_piece(sdk: openai.OpenAI) -> None:
 
 def test_a_translation(sdk: openai.OpenAI) -> None:
     """The small engine of a laptop cannot translate, and its job says so; the shapes are those of any engine."""
-    with pytest.warns(DeprecationWarning, match="translations"):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         plain = sdk.audio.translations.create(file=("talk.wav", TALK), model="whisper-1")
     assert plain.text
     nothing_more(plain)
-    with pytest.warns(DeprecationWarning, match="translations"):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         verbose: Any = sdk.audio.translations.create(
             file=("talk.wav", TALK), model="whisper-1", response_format="verbose_json"
         )
@@ -141,7 +141,7 @@ def test_a_translation(sdk: openai.OpenAI) -> None:
 def test_an_upload_in_the_place_of_the_file(person: Person) -> None:
     wanted = {"filename": "talk.wav", "content_type": "audio/wav", "size": len(TALK), "purpose": "transcription"}
     made = person.post("/v1/uploads", wanted).json()
-    assert upload(made["upload"], TALK).status_code == 204
+    assert upload(made, TALK).status_code == 204
 
     def heard() -> httpx.Response:
         form = {"model": "whisper-1", "media_id": made["id"], "response_format": "text"}
