@@ -16,8 +16,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Language = Annotated[
     str,
-    BeforeValidator(lambda given: code_of(given) if isinstance(given, str) else given),
     StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$"),
+    BeforeValidator(lambda given: code_of(given) if isinstance(given, str) else given),
 ]
 
 
@@ -64,7 +64,9 @@ class NewAudioTranscription(_Recording):
     keywords: list[Term] | None = Field(None, max_length=100)
     languages: list[Language] | None = Field(None, max_length=20)
     known_speaker_names: list[Term] | None = Field(None, max_length=4)
-    known_speaker_references: list[str] | None = Field(None, max_length=4)
+    known_speaker_references: list[Annotated[str, StringConstraints(max_length=500_000)]] | None = Field(
+        None, max_length=4
+    )
     hotwords: str | None = Field(None, max_length=1_000)
 
 
