@@ -54,6 +54,20 @@ ROUTES = (
     "speech",
     "webhooks",
 )
+ROUTES = (
+    "admin",
+    "agent",
+    "answerer",
+    "audio",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
 
 
 def loaded(function: str) -> set[str]:
