@@ -91,6 +91,12 @@ _JOB = {
     "error": maybe(ref("JobError")),
     "metadata": ANYTHING,
 }
+_SPOKEN = {
+    "deduplicated": {
+        "type": "boolean",
+        "description": "Whether another request or job of yours did the work: this one joined it, or is a copy of it.",
+    },
+}
 _USER = {
     "id": an_id("usr"),
     "email": TEXT,
@@ -247,10 +253,11 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
-    "Transcription": closed({**_JOB, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
+    "Transcription": closed({**_JOB, **_SPOKEN, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
     "Speech": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "speech"},
             "voice": maybe(TEXT),
             "format": maybe(TEXT),

@@ -35,15 +35,15 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
             raise NotFound("There is no such transcription.")
         return job
 
-    def shown(job: Job) -> dict[str, Any]:
-        return job_view(job, upload=wiring.submit.upload(job))
+    def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
+        return job_view(job, upload=wiring.submit.upload(job), joined=joined)
 
     @routes.post("", status_code=201)
     def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
         file = (
-            FileToCome(clean_filename(new.filename), new.content_type, new.size)
+            FileToCome(clean_filename(new.filename), new.content_type, new.size, new.sha256)
             if new.filename and new.content_type and new.size
             else None
         )
@@ -55,10 +55,11 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
             file=file,
             media_id=new.media_id,
             request_id=request.state.request_id,
+            dedupe=new.dedupe,
         )
-        job = wiring.submit.transcription(me, wanted, seed_of(request))
-        response.headers["Location"] = f"/v1/transcriptions/{job.id}"
-        return shown(job)
+        submitted = wiring.submit.transcription(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/transcriptions/{submitted.job.id}"
+        return shown(submitted.job, joined=submitted.joined)
 
     @routes.get("")
     def listed(

@@ -70,6 +70,8 @@ UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
 SWEEP_AFTER = timedelta(minutes=15)
 """A queued job that nobody fetched for so long is looked at by the janitor."""
+WAITING = "waiting"
+"""The stage of a queued job whose work another one does at the moment."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Job:
-    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error; ``rounds`` counts retries, ``round_at`` is when the last of them was."""
+    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error; ``rounds`` counts retries, ``round_at`` is when the last of them was; ``request_key`` and ``work_key``: of what was
+    asked, and of the work itself, while others may join (see once); ``copied``: it shows what another job of the user found."""
 
     id: str
     kind: Kind
@@ -141,6 +144,9 @@ class Job:
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    request_key: str | None = None
+    work_key: str | None = None
+    copied: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -180,6 +186,7 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
         "links": links,
     }
     return Event(
+        wakes=job.work_key if job.terminal else None,
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
         type=EVENTS.get((job.kind, name), f"{job.kind.value}.{name}"),
@@ -313,6 +320,22 @@ def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = 
     return Change(job, after, _event(after, "queued", now))
 
 
+def wait(job: Job, *, owner: str, now: datetime, work_key: str) -> Change:
+    """Another job does this very work: back to the queue without a message, until that one has ended."""
+    held(job, owner)
+    after = _move(
+        job,
+        Status.QUEUED,
+        stage=WAITING,
+        queued_at=now,
+        due_at=now + SWEEP_AFTER,
+        error=None,
+        work_key=work_key,
+        **_FREE,
+    )
+    return Change(job, after)
+
+
 def cancel(job: Job, now: datetime) -> Change:
     """Raises Conflict for a job that has ended. A worker that runs it loses the lease and stops within one chunk."""
     if job.terminal:
@@ -367,6 +390,6 @@ def postpone(job: Job, until: datetime) -> Change:
 
 
 def dispatch_again(job: Job, now: datetime) -> Change:
-    """The message of a job was lost: send it once more."""
+    """The message of a job was lost, or it waited for another that has ended: send it once more."""
     after = replace(job, version=job.version + 1, due_at=now + SWEEP_AFTER if job.status is Status.QUEUED else None)
     return Change(job, after, _event(after, "queued", now, dispatch=True))

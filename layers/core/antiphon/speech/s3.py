@@ -114,6 +114,12 @@ class S3Objects:
             self._s3.copy(_at(bucket, key, version), bucket, to, ExtraArgs=extra, Config=_in_this_thread())
         self.delete(bucket, key)
 
+    def copy(self, bucket: str, key: str, to: str) -> None:
+        try:
+            self._s3.copy({"Bucket": bucket, "Key": key}, bucket, to, Config=_in_this_thread())
+        except ClientError as error:
+            raise _missing(error, key) from error
+
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
         found = [v for v in self._versions(bucket, key) if v["Key"] == key and version in (None, v["VersionId"])]
         self._delete(bucket, iter(found))

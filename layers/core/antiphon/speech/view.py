@@ -16,7 +16,10 @@ def _time(moment: datetime | None) -> str | None:
     return rfc3339(moment) if moment else None
 
 
-def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = None) -> dict[str, Any]:
+def job_view(
+    job: Job, *, upload: Upload | None = None, audio_url: str | None = None, joined: bool = False
+) -> dict[str, Any]:
+    """joined: this answers a request for work that the job did already."""
     view: dict[str, Any] = {
         "id": job.id,
         "kind": job.kind.value,
@@ -37,6 +40,8 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
     if job.kind is Kind.DOCUMENT:
         return view | _document(job, upload)
     view |= {"language": job.language, "duration": job.duration}
+    if job.kind in (Kind.TRANSCRIPTION, Kind.SPEECH):
+        view["deduplicated"] = joined or job.copied
     if job.kind is Kind.TRANSCRIPTION:
         view["upload"] = upload_view(upload) if upload else None
     elif job.kind is Kind.EDIT:
