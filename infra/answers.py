@@ -96,6 +96,9 @@ _SPOKEN = {
         "type": "boolean",
         "description": "Whether another request or job of yours did the work: this one joined it, or is a copy of it.",
     },
+    "queue_position": maybe({"type": "integer", "minimum": 1, "description": "While it is queued; null in lists."}),
+    "eta": maybe(ref("Eta")),
+    "cost": maybe(ref("Cost")),
 }
 _USER = {
     "id": an_id("usr"),
@@ -253,6 +256,20 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
+    "Cost": closed({"gpu_seconds": SECONDS, "usd": {"type": "number", "minimum": 0}}),
+    "Eta": closed({"at": TIME, "error": {**SECONDS, "description": "Seconds by which it was off as of late."}}),
+    "Estimate": closed(
+        {
+            "dry_run": {"const": True},
+            "kind": one_of("transcription", "speech"),
+            "audio_seconds": maybe(SECONDS),
+            "characters": maybe(COUNT),
+            "cost": maybe(ref("Cost")),
+            "queue_position": maybe({"type": "integer", "minimum": 1}),
+            "eta": maybe(ref("Eta")),
+            "joins": maybe({**an_id("job"), "description": "The job that the request would join."}),
+        }
+    ),
     "Transcription": closed({**_JOB, **_SPOKEN, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
     "Speech": closed(
         {
@@ -595,7 +612,7 @@ _JOBS: dict[str, dict[int, Any]] = {}
 for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
     _JOBS |= {
         f"GET /v1/{_route}": {200: page(ref(_name))},
-        f"POST /v1/{_route}": {_status: ref(_name)},
+        f"POST /v1/{_route}": {200: ref("Estimate"), _status: ref(_name)},
         f"GET /v1/{_route}/{{id}}": {200: ref(_name)},
         f"DELETE /v1/{_route}/{{id}}": {200: ref("Deleted")},
         f"POST /v1/{_route}/{{id}}/cancel": {200: ref(_name)},

@@ -38,10 +38,11 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             url = wiring.objects.presign_get(
                 results, job.result["key"], filename=name, content_type=job.result["content_type"]
             )
-        return job_view(job, audio_url=url, joined=joined)
+        return job_view(job, audio_url=url, joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("/speech", status_code=202)
-    def create(new: NewSpeech, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(new: NewSpeech, request: Request, response: Response, me: Me, dry_run: bool = False) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
         wanted = NewJob(
@@ -54,6 +55,9 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             request_id=request.state.request_id,
             dedupe=new.dedupe,
         )
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
         submitted = wiring.submit.speech(me, wanted, seed_of(request))
         response.headers["Location"] = f"/v1/speech/{submitted.job.id}"
         return shown(submitted.job, joined=submitted.joined)

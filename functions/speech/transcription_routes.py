@@ -36,10 +36,13 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         return job
 
     def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
-        return job_view(job, upload=wiring.submit.upload(job), joined=joined)
+        return job_view(job, upload=wiring.submit.upload(job), joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("", status_code=201)
-    def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(
+        new: NewTranscription, request: Request, response: Response, me: Me, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
         file = (
@@ -57,6 +60,9 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
             request_id=request.state.request_id,
             dedupe=new.dedupe,
         )
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
         submitted = wiring.submit.transcription(me, wanted, seed_of(request))
         response.headers["Location"] = f"/v1/transcriptions/{submitted.job.id}"
         return shown(submitted.job, joined=submitted.joined)

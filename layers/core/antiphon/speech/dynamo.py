@@ -67,6 +67,9 @@ class JobRow(Row):
     request_key = UnicodeAttribute(null=True)
     work_key = UnicodeAttribute(null=True)
     copied = BooleanAttribute(null=True)
+    ticket = NumberAttribute(null=True)
+    busy_ms = NumberAttribute(default=0)
+    metered_at = UnicodeAttribute(null=True)
 
 
 class HolderRow(Row):
@@ -105,8 +108,8 @@ _TEXTS = (
     "request_key",
     "work_key",
 )
-_COUNTS = ("version", "progress", "attempts", "failures", "rounds")
-_TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at")
+_COUNTS = ("version", "progress", "attempts", "failures", "rounds", "busy_ms")
+_TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at", "metered_at")
 
 
 def _sk(kind: Kind, job_id: str) -> str:
@@ -142,6 +145,7 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         error=asdict(job.error) if job.error else None,
         result=dict(job.result),
         copied=job.copied or None,
+        ticket=job.ticket,
         **values,
     )
 
@@ -170,6 +174,7 @@ def _job_of(row: JobRow) -> Job:
         error=Failure(**row.error) if row.error else None,
         result=MappingProxyType(row.result),
         copied=bool(row.copied),
+        ticket=None if row.ticket is None else int(row.ticket),
         **values,
     )
 

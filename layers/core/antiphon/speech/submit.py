@@ -15,6 +15,7 @@ from antiphon.platform.request import Caller
 from antiphon.speech.metering import VOID, QuotaExceeded
 from antiphon.speech.model import EMPTY, Job, Kind, Source, Status, create
 from antiphon.speech.once import ALONE, FOR, request_key, text_content
+from antiphon.speech.outlook import Ticket, no_ticket
 from antiphon.speech.ports import Holding, JobStore, Objects, Stale, Taken, Upload
 from antiphon.speech.retrying import ROUNDS
 
@@ -60,13 +61,21 @@ class Submitted:
 
 class Submit:
     def __init__(
-        self, *, jobs: JobStore, media: MediaStore, objects: Objects, uploads_bucket: str, clock: Clock
+        self,
+        *,
+        jobs: JobStore,
+        media: MediaStore,
+        objects: Objects,
+        uploads_bucket: str,
+        clock: Clock,
+        ticket: Ticket = no_ticket,
     ) -> None:
         self._jobs = jobs
         self._media = media
         self._objects = objects
         self._bucket = uploads_bucket
         self._clock = clock
+        self._ticket = ticket
 
     def transcription(self, caller: Caller, new: NewJob, seed: str | None = None) -> Submitted:
         """Waits for the upload where a file is to come. Raises NotFound, Conflict (media not there yet), TooLarge, Unsupported, QuotaExceeded."""
@@ -128,6 +137,27 @@ class Submit:
         options = {**new.options, "upload": _wanted(file)}
         job_id = f"doc_{seed}" if seed else new_id("doc")
         return self._create(Kind.DOCUMENT, caller, new, options, None, seed, job_id).job
+
+    def joins(self, caller: Caller, kind: Kind, new: NewJob) -> Job | None:
+        """The job that a request would join; nothing is stored."""
+        if new.media_id:
+            content: str | None = f"media:{new.media_id}"
+        elif new.text is not None:
+            content = text_content(new.text)
+        else:
+            content = new.file.sha256 and f"sha256:{new.file.sha256}" if new.file else None
+        known, _ = self._known(caller, _request_key(kind, content, _options_of(new), new), None)
+        return known.job if known else None
+
+    def amount(self, caller: Caller, kind: Kind, new: NewJob) -> float | None:
+        """Seconds of audio or characters, where they are known before anything is done. Raises what the request itself would for its source."""
+        if new.media_id:
+            self._source(caller, new.media_id)
+            media = self._media.get(caller.user_id, new.media_id)
+            return media.facts.duration if kind is Kind.TRANSCRIPTION and media and media.facts else None
+        if new.file:
+            check_file(new.file, caller.tier, text=False)
+        return float(len(new.text)) if new.text is not None else None
 
     def upload(self, job: Job) -> Upload | None:
         """Where the file goes, while the job waits for it."""
@@ -201,6 +231,7 @@ class Submit:
             callback_url=new.callback_url,
             request_id=new.request_id,
             request_key=key,
+            ticket=self._ticket(kind, limits_of(caller.tier).lane) if source else None,
         )
         change = create(job, now)
         for _ in range(ROUNDS):
