@@ -625,6 +625,16 @@ _EVENTS: Schema = {
     "properties": {"event": one_of("message", "delta", "done", "error"), "data": TEXT, "id": TEXT},
     "required": ["event", "data", "id"],
 }
+_JOB_EVENTS: Schema = {
+    "type": "object",
+    "description": "One server-sent event: status, progress (the job), segment or sentence, then done or failed (the job).",
+    "properties": {
+        "event": one_of("status", "progress", "segment", "sentence", "done", "failed"),
+        "data": TEXT,
+        "id": {"type": "string", "pattern": r"^\d+\.\d+(\.end)?$", "description": "For Last-Event-ID."},
+    },
+    "required": ["event", "data", "id"],
+}
 _CHUNKS: Schema = {
     "type": "object",
     "description": "One server-sent event: a chunk of OpenAI's, at the end [DONE]; or its error object.",
@@ -674,6 +684,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
     "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
+    "GET /v1/transcriptions/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
+    "GET /v1/speech/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/voices": {200: page(ref("Voice"))},
     "GET /v1/documents": {200: page(ref("Document"))},
     "POST /v1/documents": {201: ref("Document")},

@@ -24,6 +24,8 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.watch import Watch
 
 
 class Wiring:
@@ -46,6 +48,8 @@ class Wiring:
         )
         self.conversations = Conversations(store, system_clock)
         self.follow = Follow(store, system_clock)
+        self.jobs = DynamoJobStore(table)
+        self.watch = Watch(self.jobs)
         self.complete = Complete(models=self.models, budget=DynamoBudget(table), passages=passages, clock=system_clock)
 
 

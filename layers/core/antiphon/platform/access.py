@@ -93,6 +93,8 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         **_JOBS,
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
+        "GET /v1/transcriptions/{id}/events": _keyed("transcriptions:read"),
+        "GET /v1/speech/{id}/events": _keyed("speech:read"),
         "GET /v1/speech/{id}/marks": _keyed("speech:read"),
         "GET /v1/voices": _keyed("speech:read"),
         "GET /v1/documents": _keyed("documents:read"),
