@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -93,7 +93,7 @@ class Watch:
             if len(found) < MOST:
                 return
 
-    def _read(self, job: Job, first: int) -> list[Numbered | Mark]:
+    def _read(self, job: Job, first: int) -> Sequence[Numbered | Mark]:
         if job.kind is Kind.TRANSCRIPTION:
             return list(self._jobs.segments(job.id, after=first - 1, limit=MOST))
         return [mark for mark in self._jobs.marks(job.id) if mark.index >= first][:MOST]
