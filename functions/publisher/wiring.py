@@ -46,6 +46,7 @@ class Settings:
                 ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
                 ("edit", "standard"): env["EDITS_QUEUE_URL"],
                 ("inspection", "standard"): env["EDITS_QUEUE_URL"],
+                ("fetch", "standard"): env["FETCH_QUEUE_URL"],
             },
         )
 

@@ -54,6 +54,7 @@ class NewTranscription(Shape):
     content_type: ContentType | None = None
     size: Size | None = None
     sha256: Sha256 | None = None
+    url: CallbackUrl | None = None
     media_id: MediaId | None = None
     language: Language | None = None
     model: str | None = Field(None, min_length=1, max_length=100)
@@ -75,18 +76,30 @@ class NewTranscription(Shape):
     @model_validator(mode="after")
     def one_source(self) -> NewTranscription:
         file = (self.filename, self.content_type, self.size)
-        if self.media_id and any(f is not None for f in (*file, self.sha256)):
-            raise ValueError("send either media_id, or filename, content_type and size of a file to upload")
-        if not self.media_id and any(f is None for f in file):
+        elsewhere = bool(self.media_id) + bool(self.url)
+        if elsewhere > 1 or (elsewhere and any(f is not None for f in (*file, self.sha256))):
+            raise ValueError("send one of media_id, url, or filename, content_type and size of a file to upload")
+        if not elsewhere and any(f is None for f in file):
             raise ValueError(
-                "send filename, content_type and size of the file to upload, or the media_id of one that is there"
+                "send filename, content_type and size of the file to upload, the media_id of one that is there, or its url"
             )
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise ValueError("min_speakers is larger than max_speakers")
         return self
 
     def options(self) -> dict[str, Any]:
-        own = {"filename", "content_type", "size", "sha256", "media_id", "title", "metadata", "callback_url", "dedupe"}
+        own = {
+            "filename",
+            "content_type",
+            "size",
+            "sha256",
+            "url",
+            "media_id",
+            "title",
+            "metadata",
+            "callback_url",
+            "dedupe",
+        }
         return self.model_dump(exclude=own, exclude_none=True)
 
 

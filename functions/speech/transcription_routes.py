@@ -12,6 +12,7 @@ from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
 from antiphon.speech.arrive import clean_filename
+from antiphon.speech.fetch import filename_of
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.render import RenderOptions, render
 from antiphon.speech.retrying import change
@@ -45,6 +46,8 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
+        if new.url:
+            wiring.guard.check_syntax(new.url, "url")
         file = (
             FileToCome(clean_filename(new.filename), new.content_type, new.size, new.sha256)
             if new.filename and new.content_type and new.size
@@ -53,10 +56,11 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         wanted = NewJob(
             options=new.options(),
             metadata=new.metadata,
-            title=new.title or (file.filename if file else None),
+            title=new.title or (file.filename if file else filename_of(new.url) if new.url else None),
             callback_url=new.callback_url,
             file=file,
             media_id=new.media_id,
+            url=new.url,
             request_id=request.state.request_id,
             dedupe=new.dedupe,
         )

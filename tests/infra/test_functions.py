@@ -23,7 +23,14 @@ RUNTIME = {"AWS_REGION"}
 ADAPTER = {"PORT", "AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PATH"}
 """What the Lambda Web Adapter reads, and the server that it starts."""
 STREAMING = {"api/Messages"}
-LONG = {"api/Messages": 300, "jobs/Reader": 900, "jobs/Editor": 900, "jobs/Indexer": 300, "jobs/Agent": 300}
+LONG = {
+    "api/Messages": 300,
+    "jobs/Reader": 900,
+    "jobs/Editor": 900,
+    "jobs/Fetcher": 900,
+    "jobs/Indexer": 300,
+    "jobs/Agent": 300,
+}
 """Seconds that these may take: an answer that is streamed, documents of thousands of pages, recordings of hours, long texts, models that are asked again and
 again. Who works on a job renews its lease, and gives it up before its own time ends."""
 CATCH_ALL = "/{proxy+}"

@@ -200,6 +200,9 @@ class MemoryObjects:
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)
 
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        self.put(bucket, key, b"".join(parts), content_type=content_type)
+
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:

@@ -70,6 +70,10 @@ UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
 SWEEP_AFTER = timedelta(minutes=15)
 """A queued job that nobody fetched for so long is looked at by the janitor."""
+FETCHING = "fetching"
+"""The stage of a job whose recording is on its way from a customer's address."""
+FETCH_WINDOW = timedelta(hours=3)
+"""How long it may be: longer than all tries with the pauses between."""
 WAITING = "waiting"
 """The stage of a queued job whose work another one does at the moment."""
 
@@ -227,6 +231,10 @@ def create(job: Job, now: datetime) -> Change:
     if job.status is Status.QUEUED:
         job = replace(job, queued_at=now, due_at=now + SWEEP_AFTER)
         return Change(None, job, _event(job, "queued", now, dispatch=True))
+    if job.stage == FETCHING:
+        job = replace(job, due_at=now + FETCH_WINDOW)
+        event = _event(job, "fetching", now)
+        return Change(None, job, replace(event, dispatch=Dispatch("fetch", "standard", job.id)))
     return Change(None, replace(job, due_at=now + UPLOAD_WINDOW))
 
 
@@ -237,7 +245,9 @@ def arrive(job: Job, source: Source, now: datetime, ticket: int | None = None) -
     """
     known = job.source.sequencer if job.source else ""
     if job.status is Status.AWAITING_UPLOAD:
-        after = _move(job, Status.QUEUED, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER)
+        after = _move(
+            job, Status.QUEUED, stage=None, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER
+        )
         # The bytes are there, and the upload's own policy held them to what was reserved: refusing would leave them to nobody.
         return Change(job, after, _event(after, "queued", now, dispatch=True), bounded=frozenset())
     if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):

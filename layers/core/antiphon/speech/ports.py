@@ -163,6 +163,9 @@ class Objects(Protocol):
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None: ...
 
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        """While they come, in bounded memory. There is no object where the parts raise; what they raise is raised."""
+
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:

@@ -13,8 +13,8 @@ from antiphon.platform.errors import Field, NotFound, TooLarge, Unavailable, Uns
 from antiphon.platform.ids import new_id
 from antiphon.platform.request import Caller
 from antiphon.speech.metering import VOID, QuotaExceeded
-from antiphon.speech.model import EMPTY, Job, Kind, Source, Status, create
-from antiphon.speech.once import ALONE, FOR, request_key, text_content
+from antiphon.speech.model import EMPTY, FETCHING, Job, Kind, Source, Status, create
+from antiphon.speech.once import ALONE, FOR, FOR_URL, request_key, text_content
 from antiphon.speech.outlook import Ticket, no_ticket
 from antiphon.speech.ports import Holding, JobStore, Objects, Stale, Taken, Upload
 from antiphon.speech.retrying import ROUNDS
@@ -38,7 +38,7 @@ class FileToCome:
 
 @dataclass(frozen=True)
 class NewJob:
-    """Either ``file`` (to be uploaded), ``media_id`` (uploaded before) or, for speech, ``text``. ``dedupe``: join a job of the same work, if there is one."""
+    """Either ``file`` (to be uploaded), ``media_id`` (uploaded before), ``url`` (to be fetched; vetted) or, for speech, ``text``. ``dedupe``: join a job of the same work, if there is one."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class NewJob:
     callback_url: str | None = None
     file: FileToCome | None = None
     media_id: str | None = None
+    url: str | None = None
     text: str | None = None
     request_id: str | None = None
     dedupe: bool = True
@@ -88,6 +89,8 @@ class Submit:
             check_file(new.file, caller.tier, text=False)
             options["upload"] = _wanted(new.file)
             content = new.file.sha256 and f"sha256:{new.file.sha256}"
+        elif new.url:
+            options["url"], content = new.url, f"url:{new.url}"
         key = _request_key(Kind.TRANSCRIPTION, content, options, new)
         return self._create(Kind.TRANSCRIPTION, caller, new, options, source, seed, key=key)
 
@@ -145,7 +148,8 @@ class Submit:
         elif new.text is not None:
             content = text_content(new.text)
         else:
-            content = new.file.sha256 and f"sha256:{new.file.sha256}" if new.file else None
+            declared = new.file.sha256 if new.file else None
+            content = f"sha256:{declared}" if declared else f"url:{new.url}" if new.url else None
         known, _ = self._known(caller, _request_key(kind, content, _options_of(new), new), None)
         return known.job if known else None
 
@@ -224,6 +228,7 @@ class Submit:
             lane=limits_of(caller.tier).lane,
             tier=caller.tier,
             characters=options.get("characters"),
+            stage=FETCHING if "url" in options else None,
             options=options,
             metadata=new.metadata or EMPTY,
             source=source,
@@ -233,13 +238,13 @@ class Submit:
             request_key=key,
             ticket=self._ticket(kind, limits_of(caller.tier).lane) if source else None,
         )
-        change = create(job, now)
+        change, lasts = create(job, now), FOR_URL if "url" in options else FOR
         for _ in range(ROUNDS):
             known, void = self._known(caller, key, seed)
             if known:
                 return known
             try:
-                self._jobs.apply(change, holding=Holding(key, now + FOR, now, void) if key else None)
+                self._jobs.apply(change, holding=Holding(key, now + lasts, now, void) if key else None)
             except Taken:
                 continue
             except Stale:
