@@ -29,7 +29,7 @@ def test_fifty_parallel_posts_are_one_job_and_one_run_and_other_names_for_it_are
     person.delete(f"/v1/speech/{done['id']}")
     assert httpx.get(copy["audio_url"], trust_env=False).content[:4] == b"RIFF"
     assert len(person.get(f"/v1/speech/{copy['id']}/marks").json()["data"]) == 1
-    assert person.get("/v1/me/usage").json()["used"]["characters"] == len("This is said once.")
+    assert person.get("/v1/me/usage").json()["characters"] == len("This is said once.")
 
 
 def test_one_recording_that_is_uploaded_twice_is_transcribed_once(person: Person) -> None:
