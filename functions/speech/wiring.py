@@ -29,6 +29,7 @@ from antiphon.speech.outlook import Outlooks
 from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
+from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import NewJob, Submit
 from antiphon.speech.view import estimate_view
@@ -103,6 +104,7 @@ class Wiring:
             results_bucket=settings.results_bucket,
             clock=self.clock,
         )
+        self.revise = Revise(jobs=self.jobs, clock=self.clock)
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
 

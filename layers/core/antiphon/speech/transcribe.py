@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 REJECTED = frozenset({"unsupported_media"})
 """Codes of what is no recording at all: the object is put aside."""
-COPIED = 20
-"""Segments that are copied at a time: a row of the table has 400 KB."""
 
 
 class Recording(Protocol):
@@ -155,18 +153,17 @@ class Transcribe:
             self.discard(prepared)
 
     def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
-        """Segment by segment, as if they were heard: where it breaks off, the engine or the next attempt goes on."""
-        while True:
+        """Chunk by chunk, as if they were heard: where it breaks off, the engine or the next attempt goes on."""
+        for chunk in self._store.chunks(first.id):
             at = progress.job.checkpoint
-            found = list(self._store.segments(first.id, after=at.count - 1, limit=COPIED))
-            if [n.index for n in found] != list(range(at.count, at.count + len(found))):
+            if chunk.first < at.count:
+                continue
+            if chunk.first > at.count:
                 return False  # it is being deleted
-            if not found:
-                break
-            end = max(at.position, found[-1].segment.end)
+            end = max(at.position, chunk.segments[-1].end)
             progress.advance(
-                chunk=Chunk(at.count, tuple(n.segment for n in found)),
-                checkpoint=Checkpoint(end, at.count + len(found)),
+                chunk=chunk,
+                checkpoint=Checkpoint(end, at.count + len(chunk.segments)),
                 progress=_percent(end, first.duration),
                 stage="copying",
                 engine=first.engine,
