@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 
 from antiphon.engines.ports import Segment, Word
@@ -21,6 +22,7 @@ from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.metering import QuotaExceeded, Usage
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, Holder, Holding, JobStore, Mark, Stale, Taken
+from tests.contract.conftest import REGION
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -465,6 +467,32 @@ def test_a_deleted_job_leaves_no_row_that_names_it(store: JobStore) -> None:
     assert store.delete(change.after) == 2
     assert store.holder(USER, "asked") is None
     assert store.holder(USER, "worked") == Holder(Kind.TRANSCRIPTION, new(2).id, NOW + timedelta(hours=24))
+
+
+@pytest.mark.parametrize("store", ["dynamo"], indirect=True)
+def test_after_its_deletion_only_events_name_a_job_and_the_receipt_counts_all_else(store: DynamoJobStore) -> None:
+    """PEERS 4, row 9: looked for in every attribute of every row. Events (ids and states, nothing of the content) are gone after a week."""
+    first = running(store)
+    second = waiting(store, first, queued(store, 2, request_key="asked"))
+    third = model.create(new(3, request_key="asked too"), NOW)
+    store.apply(third, holding=holding("asked too"))
+    claim = model.claim(third.after, owner="w3", message_id="m", lease=LEASE, now=NOW)
+    store.apply(claim)
+    step = model.advance(claim.after, owner="w3", lease=LEASE, now=NOW, checkpoint=Checkpoint(5, 2), work_key="worked")
+    store.apply(step, chunk=Chunk(0, said("one", "two")), holding=holding("worked"))
+    marked = model.advance(step.after, owner="w3", lease=LEASE, now=NOW)
+    store.apply(marked, mark=Mark(0, "one", 0.0, 1.0, ()))
+    corrected = model.revise(marked.after, NOW, revision="r", corrected=True)
+    assert corrected
+    store.apply(corrected, texts={0: "One"})
+    canceled = [model.cancel(job, NOW) for job in (second, corrected.after)]
+    for change in canceled:
+        store.apply(change)
+    assert [store.delete(change.after) for change in canceled] == [1, 6]
+    rows = boto3.client("dynamodb", region_name=REGION).scan(TableName="antiphon")["Items"]
+    naming = {row["row"]["S"] for row in rows if any(change.after.id in repr(row) for change in canceled)}
+    assert naming == {"event"}
+    assert any(first.id in repr(row) for row in rows)
 
 
 def test_corrections_lie_beside_what_was_heard(store: JobStore) -> None:
