@@ -66,7 +66,7 @@ def path_of(path: str, thing: str) -> str:
 def code_of(answer: httpx.Response) -> str:
     """Also of OpenAI's error object."""
     found = answer.json()
-    return str(found.get("error", found)["code"])
+    return str(found.get("code") or found["error"]["code"])
 
 
 def part(data: Any) -> str:

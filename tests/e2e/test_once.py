@@ -15,7 +15,12 @@ def test_fifty_parallel_posts_are_one_job_and_one_run_and_other_names_for_it_are
     """PEERS 4, row 3: no key is sent, as an SDK sends none when it repeats."""
 
     def post(_: int) -> dict[str, Any]:
-        return person.speak("This is said once.", format="wav")
+        wanted = {"input": "This is said once.", "format": "wav"}
+        while (answer := person.post("/v1/speech", wanted)).status_code == 503:
+            pass  # as an SDK does: fifty at once are much for a laptop's authorizer
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
 
     with ThreadPoolExecutor(10) as pool:
         jobs = list(pool.map(post, range(50)))
