@@ -96,8 +96,8 @@ class MemoryJobStore:
         rows = [n for n in self._chunks.get(job_id, []) if n.index > after]
         yield from sorted(rows, key=lambda n: n.index)[:limit]
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        yield from [mark for index, mark in sorted(self._marks.get(job_id, {}).items()) if index > after][:limit]
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
