@@ -276,6 +276,7 @@ SCHEMAS: dict[str, Schema] = {
             "characters": maybe(COUNT),
             "audio_url": maybe({"type": "string", "description": "For 15 minutes."}),
             "marks_url": TEXT,
+            "parts": closed({"done": COUNT, "total": maybe(COUNT)}),
         }
     ),
     "Document": closed(
@@ -390,7 +391,12 @@ SCHEMAS: dict[str, Schema] = {
             "start": SECONDS,
             "end": SECONDS,
             "words": many(ref("Word")),
-            "audio_url": maybe(TEXT),
+            "audio_url": maybe(
+                {
+                    "type": "string",
+                    "description": "This sentence alone, as WAV, for 15 minutes; null when it is no longer kept.",
+                }
+            ),
         }
     ),
     "Deleted": closed({"id": TEXT, "deleted": {"const": True}, "rows": COUNT, "objects": COUNT, "versions": COUNT}),
@@ -755,7 +761,9 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
-    "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
+    "GET /v1/speech/{id}/marks": {
+        200: closed({"id": an_id("job"), "status": _JOB["status"], "data": many(ref("Mark"))})
+    },
     "GET /v1/voices": {200: page(ref("Voice"))},
     "POST /v1/audio/transcriptions": {
         200: {**_HEARD, "text/event-stream": _OPEN_AI_EVENTS},
