@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +22,7 @@ from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.follow import Follow
 from antiphon.speech.hand_in import HandIn
+from antiphon.speech.listen import Listen
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
@@ -78,6 +80,13 @@ class Wiring:
             clock=system_clock,
         )
         self.follow = Follow(self.jobs)
+        self.listen = Listen(
+            jobs=self.jobs,
+            objects=self.objects,
+            results_bucket=settings.results_bucket,
+            clock=system_clock,
+            pause=time.sleep,
+        )
 
 
 @cache
