@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
+import wave
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any, cast
@@ -47,8 +49,10 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             detail = "Invalid 'input': there is nothing to say in it."
             raise Invalid(detail, code="text_empty", fields=(Field("input", detail),))
         voice = own_voice(new.voice.id if isinstance(new.voice, VoiceId) else new.voice, engine)
+        # Samples alone do not say at which rate they are to be played.
+        kept = "wav" if new.response_format == "pcm" else new.response_format
         wanted = NewJob(
-            options={"voice": voice, "format": new.response_format, "speed": new.speed},
+            options={"voice": voice, "format": kept, "speed": new.speed},
             text=new.input,
             request_id=request.state.request_id,
         )
@@ -95,8 +99,7 @@ def speech_routes(wiring: Wiring) -> APIRouter:
 async def _pieces(wiring: Wiring, job: Job, format: str) -> AsyncIterator[bytes]:
     """Each sentence as soon as it is spoken; a WAV, whose head says how long it is, in one piece once that is known. Raises what became of a job that did not succeed."""
     if format == "wav":
-        ended = check_ended(await wiring.follow.ended(job))
-        yield await run_in_threadpool(wiring.objects.read, wiring.settings.results_bucket, ended.result["key"])
+        yield await _finished(wiring, await wiring.follow.ended(job))
         return
     # Not with the function: who only lists voices need not wait for FFmpeg.
     from antiphon.media.growing import GrowingSound
@@ -104,15 +107,28 @@ async def _pieces(wiring: Wiring, job: Job, format: str) -> AsyncIterator[bytes]
     sound: GrowingSound | None = None
     async for each in wiring.follow.sentences(job):
         if isinstance(each, Job):
-            check_ended(each)
-            continue
-        part = await run_in_threadpool(wiring.listen.part, each)
-        sound = sound or GrowingSound(format, part.sample_rate, PCM_RATE)
-        if piece := await run_in_threadpool(sound.add, part.samples):
-            yield piece
-    assert sound is not None
+            ended = check_ended(each)
+        elif sound or each.key:
+            part = await run_in_threadpool(wiring.listen.part, each)
+            sound = sound or GrowingSound(format, part.sample_rate, PCM_RATE)
+            if piece := await run_in_threadpool(sound.add, part.samples):
+                yield piece
+    if sound is None:  # its sentences cannot be had one by one: it is a copy of another job's
+        audio = await _finished(wiring, ended)
+        if format != "pcm":
+            yield audio
+            return
+        with wave.open(io.BytesIO(audio)) as file:
+            sound = GrowingSound(format, file.getframerate(), PCM_RATE)
+            yield sound.add(file.readframes(file.getnframes()))
     if rest := await run_in_threadpool(sound.end):
         yield rest
+
+
+async def _finished(wiring: Wiring, ended: Job) -> bytes:
+    return await run_in_threadpool(
+        wiring.objects.read, wiring.settings.results_bucket, check_ended(ended).result["key"]
+    )
 
 
 async def _from(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
