@@ -97,6 +97,15 @@ _JOB = {
     "error": maybe(ref("JobError")),
     "metadata": ANYTHING,
 }
+_SPOKEN = {
+    "deduplicated": {
+        "type": "boolean",
+        "description": "Whether another request or job of yours did the work: this one joined it, or is a copy of it.",
+    },
+    "queue_position": maybe({"type": "integer", "minimum": 1, "description": "While it is queued; null in lists."}),
+    "eta": maybe(ref("Eta")),
+    "cost": maybe(ref("Cost")),
+}
 _USER = {
     "id": an_id("usr"),
     "email": TEXT,
@@ -254,9 +263,24 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
+    "Cost": closed({"gpu_seconds": SECONDS, "usd": {"type": "number", "minimum": 0}}),
+    "Eta": closed({"at": TIME, "error": {**SECONDS, "description": "Seconds by which it was off as of late."}}),
+    "Estimate": closed(
+        {
+            "dry_run": {"const": True},
+            "kind": one_of("transcription", "speech"),
+            "audio_seconds": maybe(SECONDS),
+            "characters": maybe(COUNT),
+            "cost": maybe(ref("Cost")),
+            "queue_position": maybe({"type": "integer", "minimum": 1}),
+            "eta": maybe(ref("Eta")),
+            "joins": maybe({**an_id("job"), "description": "The job that the request would join."}),
+        }
+    ),
     "Transcription": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "transcription"},
             "speakers": {
                 "type": "object",
@@ -269,6 +293,7 @@ SCHEMAS: dict[str, Schema] = {
     "Speech": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "speech"},
             "voice": maybe(TEXT),
             "format": maybe(TEXT),
@@ -686,7 +711,7 @@ _JOBS: dict[str, dict[int, Any]] = {}
 for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
     _JOBS |= {
         f"GET /v1/{_route}": {200: page(ref(_name))},
-        f"POST /v1/{_route}": {_status: ref(_name)},
+        f"POST /v1/{_route}": {200: ref("Estimate"), _status: ref(_name)},
         f"GET /v1/{_route}/{{id}}": {200: ref(_name)},
         f"DELETE /v1/{_route}/{{id}}": {200: ref("Deleted")},
         f"POST /v1/{_route}/{{id}}/cancel": {200: ref(_name)},
@@ -697,6 +722,16 @@ _EVENTS: Schema = {
     "type": "object",
     "description": "One server-sent event. message {message, reply}, delta {text}, then done {reply} or error (a problem, and reply as far as it came).",
     "properties": {"event": one_of("message", "delta", "done", "error"), "data": TEXT, "id": TEXT},
+    "required": ["event", "data", "id"],
+}
+_JOB_EVENTS: Schema = {
+    "type": "object",
+    "description": "One server-sent event: status, progress (the job), segment or sentence, then done or failed (the job).",
+    "properties": {
+        "event": one_of("status", "progress", "segment", "sentence", "done", "failed"),
+        "data": TEXT,
+        "id": {"type": "string", "pattern": r"^\d+\.\d+(\.end)?$", "description": "For Last-Event-ID."},
+    },
     "required": ["event", "data", "id"],
 }
 _CHUNKS: Schema = {
@@ -764,6 +799,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/speech/{id}/marks": {
         200: closed({"id": an_id("job"), "status": _JOB["status"], "data": many(ref("Mark"))})
     },
+    "GET /v1/transcriptions/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
+    "GET /v1/speech/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/voices": {200: page(ref("Voice"))},
     "POST /v1/audio/transcriptions": {
         200: {**_HEARD, "text/event-stream": _OPEN_AI_EVENTS},

@@ -57,11 +57,12 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             request_id=request.state.request_id,
         )
         canonical = json.dumps(new.model_dump(), sort_keys=True).encode()
-        job = await run_in_threadpool(
+        submitted = await run_in_threadpool(
             start, wiring, request, me, canonical, lambda seed: wiring.submit.speech(me, wanted, seed)
         )
         if wants_no_answer(request):
-            return accepted(job)
+            return accepted(submitted)
+        job = submitted.job
         pieces = _pieces(wiring, job, new.response_format)
         if new.stream_format == "sse":
             return await streamed(job, _events(pieces, new.input))

@@ -26,11 +26,12 @@ from antiphon.speech.listen import Listen
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
+from antiphon.webhooks.guard import Guard
 
 
 @dataclass(frozen=True)
 class Settings:
-    """``transcriber``, ``synthesizer``: the engines of this deployment."""
+    """``transcriber``, ``synthesizer``: the engines of this deployment; ``issuer``: our own origin, from which nothing is fetched."""
 
     table: str
     region: str
@@ -38,6 +39,8 @@ class Settings:
     results_bucket: str
     transcriber: str
     synthesizer: str
+    allow_local_callbacks: bool
+    issuer: str
     log_level: str
 
     @classmethod
@@ -50,6 +53,8 @@ class Settings:
             results_bucket=env["RESULTS_BUCKET"],
             transcriber=env["TRANSCRIBER"],
             synthesizer=env["SYNTHESIZER"],
+            allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
+            issuer=env["ISSUER"],
             log_level=env.get("LOG_LEVEL", "INFO"),
         )
 
@@ -79,6 +84,7 @@ class Wiring:
             uploads_bucket=settings.uploads_bucket,
             clock=system_clock,
         )
+        self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.follow = Follow(self.jobs)
         self.listen = Listen(
             jobs=self.jobs,

@@ -12,6 +12,8 @@ from antiphon.media.model import Limits
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.pace import Paced
+from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.transcribe import Transcribe
 from antiphon.work.process import OFFLINE, Settings, own_folder
@@ -27,7 +29,8 @@ def make_worker(logger: Logger) -> Worker:
     logger.setLevel(settings.log_level)
     engine = make_transcriber(settings.engine, settings.engine_settings)
     engine.warm_up()
-    store = DynamoJobStore(Table(settings.table, settings.region))
+    table = Table(settings.table, settings.region)
+    store = DynamoJobStore(table)
     sqs = sqs_client(settings.region)
     limits = Limits()
     work = Transcribe(
@@ -42,7 +45,7 @@ def make_worker(logger: Logger) -> Worker:
     return Worker(
         lanes=[SqsLane(sqs, name, url, int(settings.lease.total_seconds())) for name, url in settings.queues],
         store=store,
-        work=work,
+        work=Paced(work, store, DynamoPaces(table)),
         lease=settings.lease,
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),

@@ -23,7 +23,7 @@ def hand_in(desk: Desk) -> HandIn:
 
 
 def handed_in(desk: Desk, seed: str | None = None) -> Job:
-    return hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(), seed)
+    return hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(), seed).job
 
 
 class Worker:
@@ -75,10 +75,19 @@ def test_what_the_bucket_tells_of_it_later_starts_nothing_more(desk: Desk) -> No
 def test_a_request_that_crashed_before_the_file_was_there_goes_on_with_the_same_job(desk: Desk) -> None:
     seed = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     new = NewJob(file=None)
-    waiting = desk.submit.transcription(ANNA, new, seed)
+    waiting = desk.submit.transcription(ANNA, new, seed).job
     assert waiting.status is Status.AWAITING_UPLOAD
     assert (handed_in(desk, seed).id, handed_in(desk, seed).status) == (waiting.id, Status.QUEUED)
     assert desk.events == ["transcription.queued"]
+
+
+def test_the_same_file_is_the_same_job_however_often_it_is_handed_in(desk: Desk) -> None:
+    """PEERS 4.3: an SDK that repeats what it got no answer to sends no key."""
+    assert len({handed_in(desk).id for _ in range(3)}) == 1
+    assert desk.events == ["transcription.queued"]
+    other = hand_in(desk)(ANNA, File("talk.wav", wav(3200)), NewJob())
+    alone = hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(dedupe=False))
+    assert len({handed_in(desk).id, other.job.id, alone.job.id}) == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"A letter to you.\n" * 9])
@@ -102,7 +111,7 @@ def test_each_segment_comes_once_and_in_order_and_at_last_the_job(desk: Desk) ->
 
 
 def test_each_sentence_comes_before_the_next_is_spoken(desk: Desk) -> None:
-    job = desk.submit.speech(ANNA, NewJob(text="One. Two. Three."))
+    job = desk.submit.speech(ANNA, NewJob(text="One. Two. Three.")).job
     worker = Worker(desk, job, "claim", "speak One.", "wait", "speak Two.", "speak Three.")
 
     async def heard() -> list[tuple[str, int]]:

@@ -94,6 +94,8 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "PATCH /v1/transcriptions/{id}": _keyed("transcriptions:write", "transcription.update"),
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
+        "GET /v1/transcriptions/{id}/events": _keyed("transcriptions:read"),
+        "GET /v1/speech/{id}/events": _keyed("speech:read"),
         "GET /v1/speech/{id}/marks": _keyed("speech:read"),
         "GET /v1/voices": _keyed("speech:read"),
         "POST /v1/audio/transcriptions": _keyed("transcriptions:write", "transcription.create", creates=True),

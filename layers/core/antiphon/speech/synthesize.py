@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tempfile
 import time
 import wave
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +21,7 @@ from antiphon.media.formats import FORMATS
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import EngineError, LeaseLost, NotFound
 from antiphon.speech.model import Checkpoint, Job, spent
+from antiphon.speech.once import Once
 from antiphon.speech.ports import JobStore, Mark, Objects
 from antiphon.speech.progress import Progress
 from antiphon.speech.script import Line, digest, digest_of_all
@@ -68,6 +71,7 @@ class Synthesize:
         self._max_characters = max_characters
         self._work_dir = work_dir
         self._clock = clock
+        self._once = Once(store, engine.name, clock)
         self._left: float | None = None
         self._speed = 0.01
         """Seconds of work per character, as of late."""
@@ -104,7 +108,11 @@ class Synthesize:
 
     def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
         lease.check()
-        text = self._text(job)
+        text, content = self._text(job)
+        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+        if self._once.copied(progress, lease, content, self._copy):
+            return
+        job = progress.job
         voice = str(job.options.get("voice") or self._default_voice)
         language = job.options.get("language")
         speed = float(job.options.get("speed") or 1.0)
@@ -114,7 +122,6 @@ class Synthesize:
         warnings = tuple(self._engine.unmet(voice, language))
         digests = [digest(line, self._engine.name, language) for line in lines]
         plan = {"sentences": len(lines), "script": digest_of_all(digests)}
-        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
         if job.result != plan or self._objects.head(self._bucket, _part(job, 0)) is None:
             # Not begun yet; or the text is cut or spoken otherwise by now; or the parts are gone, which are kept for days only.
             progress.advance(quiet=True, checkpoint=Checkpoint(), result=plan, characters=job.characters or len(text))
@@ -133,7 +140,34 @@ class Synthesize:
             progress.advance(quiet=True, checkpoint=Checkpoint())
             raise EngineError(f"A part of the speech is gone: {error.detail}", retryable=True) from error
 
-    def _text(self, job: Job) -> str:
+    def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
+        """The audio as it is, to this job's own place; where the other is being deleted, this one is spoken."""
+        job, key = progress.job, str(first.result["key"])
+        for mark in list(self._store.marks(first.id))[job.checkpoint.count :]:
+            if mark.index != progress.job.checkpoint.count:
+                return False
+            progress.advance(
+                mark=replace(mark, key=None), checkpoint=Checkpoint(mark.end, mark.index + 1), stage="copying"
+            )
+            lease.check()
+        if progress.job.checkpoint.count != first.checkpoint.count:
+            return False
+        own = f"{_attempt(job)}{key.rpartition('/')[2]}"
+        try:
+            self._objects.copy(self._bucket, key, own)
+        except NotFound:
+            return False
+        progress.finish(
+            engine=first.engine,
+            duration=first.duration,
+            characters=first.characters,
+            warnings=first.warnings,
+            result={**first.result, "key": own},
+        )
+        return True
+
+    def _text(self, job: Job) -> tuple[str, str]:
+        """The text, and what names its bytes and how they are read."""
         if job.source is None:
             raise NotFound("The job has no text.")
         source = job.source
@@ -144,7 +178,8 @@ class Synthesize:
                 f"The text has {len(text):,} characters; at most {self._max_characters:,} can be spoken.",
                 code="text_too_long",
             )
-        return text
+        read_as = f"{source.content_type}:{(source.filename or '').rpartition('.')[2]}"
+        return text, f"{read_as}:{hashlib.sha256(body).hexdigest()}"
 
     def _store_part(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
@@ -16,6 +17,7 @@ from antiphon.engines.ports import Transcriber, TranscriptionOptions, Vad
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import MediaError, NotFound
 from antiphon.speech.model import Checkpoint, Job, Source, spent
+from antiphon.speech.once import Once
 from antiphon.speech.ports import Chunk, JobStore, Objects
 from antiphon.speech.progress import Progress
 from antiphon.work.lease import Lease
@@ -56,6 +58,7 @@ class Prepared:
     opened: AbstractContextManager[Recording] | None = None
     recording: Recording | None = None
     error: Exception | None = None
+    sha256: str = ""
 
 
 class Transcribe:
@@ -77,6 +80,7 @@ class Transcribe:
         self._work_dir = work_dir
         self._clock = clock
         self._logger = logger
+        self._once = Once(store, engine.name, clock)
         self._speed = 0.2
         """Seconds of work per second of audio, as of late."""
         self._left: float | None = None
@@ -96,6 +100,8 @@ class Transcribe:
         try:
             self._objects.download(job.source.bucket, job.source.key, str(path), version=job.source.version)
             prepared.download_ms = round((time.perf_counter() - started) * 1000)
+            with path.open("rb") as file:
+                prepared.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             opened = self._decode(path, prepared.position)
             prepared.recording = opened.__enter__()
             prepared.opened = opened
@@ -125,6 +131,16 @@ class Transcribe:
                 raise NotFound("The job has no recording.")
             if prepared.error:
                 raise prepared.error
+            _check(job, prepared.sha256)
+            progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+            if self._once.copied(progress, lease, f"sha256:{prepared.sha256}", self._copy):
+                return
+            job = progress.job
+            if job.checkpoint.position != prepared.position:  # a copy that broke off came so far
+                self.discard(prepared)
+                prepared = self.prepare(job)
+                if prepared is None or prepared.error:
+                    raise (prepared and prepared.error) or NotFound("The job has no recording.")
             self._transcribe(job, lease, prepared)
         except MediaError as error:
             if error.code in REJECTED and "rejected" not in job.result:
@@ -135,6 +151,38 @@ class Transcribe:
         finally:
             self._left = None
             self.discard(prepared)
+
+    def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
+        """Chunk by chunk, as if they were heard: where it breaks off, the engine or the next attempt goes on."""
+        for chunk in self._store.chunks(first.id):
+            at = progress.job.checkpoint
+            if chunk.first < at.count:
+                continue
+            if chunk.first > at.count:
+                return False  # it is being deleted
+            end = max(at.position, chunk.segments[-1].end)
+            progress.advance(
+                chunk=chunk,
+                checkpoint=Checkpoint(end, at.count + len(chunk.segments)),
+                progress=_percent(end, first.duration),
+                stage="copying",
+                engine=first.engine,
+                language=first.language,
+                duration=first.duration,
+            )
+            lease.check()
+        if progress.job.checkpoint.count != first.checkpoint.count:
+            return False
+        job = progress.job
+        progress.finish(
+            engine=first.engine,
+            language=first.language,
+            duration=first.duration,
+            warnings=first.warnings,
+            timings=job.timings,
+            result=first.result,
+        )
+        return True
 
     def _put_aside(self, job: Job) -> NoReturn:
         """Raises the MediaError that the job remembers: once the object is moved, another attempt could not find it out again."""
@@ -227,6 +275,12 @@ class _Timed:
         """The seconds since the last call."""
         taken, self._taken = self._taken, 0.0
         return taken
+
+
+def _check(job: Job, sha256: str) -> None:
+    declared = (job.options.get("upload") or {}).get("sha256")
+    if declared and declared != sha256:
+        raise MediaError("The file is not the one whose SHA-256 was declared.", code="checksum_mismatch")
 
 
 def _percent(position: float, duration: float | None) -> int:
