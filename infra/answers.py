@@ -60,6 +60,7 @@ _WORD = closed(
         "end": maybe(SECONDS),
         "score": maybe({"type": "number"}),
         "speaker": maybe(TEXT),
+        "interpolated": {**FLAG, "description": "The engine found no times for it; these lie between its neighbours'."},
     }
 )
 _SEGMENT = closed(
@@ -77,7 +78,13 @@ _SEGMENT = closed(
         ),
         "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
         "words": many(ref("Word")),
-    }
+    },
+    chars=many(
+        closed(
+            {"char": TEXT, "start": maybe(SECONDS), "end": maybe(SECONDS), "score": maybe({"type": "number"})},
+        ),
+        "Where return_char_alignments asked for them.",
+    ),
 )
 _JOB = {
     "id": an_id("job"),
@@ -105,6 +112,12 @@ _SPOKEN = {
     "queue_position": maybe({"type": "integer", "minimum": 1, "description": "While it is queued; null in lists."}),
     "eta": maybe(ref("Eta")),
     "cost": maybe(ref("Cost")),
+}
+_STEP = {
+    **{name: maybe(an_id("job")) for name in ("transcription_id", "alignment_id", "diarization_id")},
+    "speakers": maybe(many(TEXT)),
+    "links": {"type": "object", "additionalProperties": TEXT},
+    "upload": maybe(ref("Upload")),
 }
 _USER = {
     "id": an_id("usr"),
@@ -290,6 +303,10 @@ SCHEMAS: dict[str, Schema] = {
             "upload": maybe(ref("Upload")),
         }
     ),
+    "Alignment": closed({**_JOB, **_STEP, "kind": {"const": "alignment"}}),
+    "Diarization": closed({**_JOB, **_STEP, "kind": {"const": "diarization"}}),
+    "SpeakerAssignment": closed({**_JOB, **_STEP, "kind": {"const": "assignment"}}),
+    "Turn": closed({"index": COUNT, "start": SECONDS, "end": SECONDS, "speaker": TEXT}),
     "Speech": closed(
         {
             **_JOB,
@@ -707,11 +724,18 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 _TEXTS = ("text/plain", "application/x-subrip", "text/vtt", "text/tab-separated-values", "text/markdown")
+_QUOTED = ("Transcription", "Speech")
 _JOBS: dict[str, dict[int, Any]] = {}
-for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
+for _route, _name, _status in (
+    ("transcriptions", "Transcription", 201),
+    ("speech", "Speech", 202),
+    ("alignments", "Alignment", 201),
+    ("diarizations", "Diarization", 201),
+    ("speaker-assignments", "SpeakerAssignment", 201),
+):
     _JOBS |= {
         f"GET /v1/{_route}": {200: page(ref(_name))},
-        f"POST /v1/{_route}": {200: ref("Estimate"), _status: ref(_name)},
+        f"POST /v1/{_route}": {_status: ref(_name)} | ({200: ref("Estimate")} if _name in _QUOTED else {}),
         f"GET /v1/{_route}/{{id}}": {200: ref(_name)},
         f"DELETE /v1/{_route}/{{id}}": {200: ref("Deleted")},
         f"POST /v1/{_route}/{{id}}/cancel": {200: ref(_name)},
@@ -796,6 +820,9 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
+    "GET /v1/alignments/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/diarizations/{id}/turns": {200: page(ref("Turn"))},
+    "GET /v1/speaker-assignments/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/speech/{id}/marks": {
         200: closed({"id": an_id("job"), "status": _JOB["status"], "data": many(ref("Mark"))})
     },

@@ -33,6 +33,7 @@ from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.steps import SubmitStep
 from antiphon.speech.submit import NewJob, Submit
 from antiphon.speech.view import estimate_view
 from antiphon.webhooks.guard import Guard
@@ -91,7 +92,7 @@ class Wiring:
             depths=SqsLanes(sqs_client(settings.region), queues=settings.lanes),
             clock=self.clock,
         )
-        self.submit = Submit(
+        self.steps = SubmitStep(
             jobs=self.jobs,
             media=DynamoMediaStore(table),
             objects=self.objects,
@@ -99,6 +100,7 @@ class Wiring:
             clock=self.clock,
             ticket=self.outlooks.ticket,
         )
+        self.submit: Submit = self.steps
         self.remove = Remove(
             jobs=self.jobs,
             objects=self.objects,

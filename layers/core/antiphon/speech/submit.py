@@ -114,7 +114,7 @@ class Submit:
         known, _ = self._known(caller, key, seed)
         if known:
             return known
-        job_id = _job_id(seed)
+        job_id = job_id_of(seed)
         if source is None:
             place = f"texts/{caller.user_id}/{job_id}.txt"
             body = (new.text or "").encode()
@@ -220,7 +220,7 @@ class Submit:
     ) -> Submitted:
         now = self._clock()
         job = Job(
-            id=job_id or _job_id(seed),
+            id=job_id or job_id_of(seed),
             kind=kind,
             user_id=caller.user_id,
             status=Status.QUEUED if source else Status.AWAITING_UPLOAD,
@@ -256,7 +256,7 @@ class Submit:
         raise Unavailable("The same is asked for too often at the moment; repeat.", retry_after=1)
 
 
-def _job_id(seed: str | None) -> str:
+def job_id_of(seed: str | None) -> str:
     return f"job_{seed}" if seed else new_id("job")
 
 
