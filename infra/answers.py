@@ -318,6 +318,7 @@ SCHEMAS: dict[str, Schema] = {
             "characters": maybe(COUNT),
             "audio_url": maybe({"type": "string", "description": "For 15 minutes."}),
             "marks_url": TEXT,
+            "parts": closed({"done": COUNT, "total": maybe(COUNT)}),
         }
     ),
     "Document": closed(
@@ -432,7 +433,12 @@ SCHEMAS: dict[str, Schema] = {
             "start": SECONDS,
             "end": SECONDS,
             "words": many(ref("Word")),
-            "audio_url": maybe(TEXT),
+            "audio_url": maybe(
+                {
+                    "type": "string",
+                    "description": "This sentence alone, as WAV, for 15 minutes; null when it is no longer kept.",
+                }
+            ),
         }
     ),
     "Deleted": closed({"id": TEXT, "deleted": {"const": True}, "rows": COUNT, "objects": COUNT, "versions": COUNT}),
@@ -817,7 +823,9 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/alignments/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/diarizations/{id}/turns": {200: page(ref("Turn"))},
     "GET /v1/speaker-assignments/{id}/segments": {200: page(ref("Segment"))},
-    "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
+    "GET /v1/speech/{id}/marks": {
+        200: closed({"id": an_id("job"), "status": _JOB["status"], "data": many(ref("Mark"))})
+    },
     "GET /v1/transcriptions/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/speech/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/voices": {200: page(ref("Voice"))},

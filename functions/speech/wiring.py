@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
+from antiphon.speech.listen import Listen
 from antiphon.speech.model import Kind
 from antiphon.speech.outlook import Outlooks
 from antiphon.speech.pace_dynamo import DynamoPaces
@@ -107,6 +109,13 @@ class Wiring:
             clock=self.clock,
         )
         self.revise = Revise(jobs=self.jobs, clock=self.clock)
+        self.listen = Listen(
+            jobs=self.jobs,
+            objects=self.objects,
+            results_bucket=settings.results_bucket,
+            clock=self.clock,
+            pause=time.sleep,
+        )
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
 

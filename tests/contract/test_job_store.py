@@ -186,6 +186,8 @@ def test_marks_come_back_in_order(store: JobStore) -> None:
         store.apply(change, mark=mark)
         job = change.after
     assert [m.index for m in store.marks(job.id)] == [0, 1, 2]
+    assert [m.index for m in store.marks(job.id, after=0)] == [1, 2]
+    assert [m.index for m in store.marks(job.id, after=0, limit=1)] == [1]
     assert next(store.marks(job.id)).words == (Word("Sentence", 0.0, 0.4),)
 
 

@@ -413,8 +413,9 @@ class DynamoJobStore:
         for row in self._texts.query(f"job#{job_id}", condition, consistent_read=True):
             yield int(row.sk.removeprefix("text#")), row.text
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        for row in self._marks.query(f"job#{job_id}", self._marks.sk.startswith("mark#"), consistent_read=True):
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        condition = self._marks.sk.between(f"mark#{after + 1:010d}", "mark#~")
+        for row in self._marks.query(f"job#{job_id}", condition, consistent_read=True, limit=limit):
             yield _mark_of(row.mark)
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:

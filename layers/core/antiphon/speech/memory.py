@@ -135,8 +135,8 @@ class MemoryJobStore:
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         yield from (chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items()))
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        yield from [mark for index, mark in sorted(self._marks.get(job_id, {}).items()) if index > after][:limit]
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]

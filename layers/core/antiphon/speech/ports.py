@@ -45,7 +45,8 @@ class Numbered:
 
 @dataclass(frozen=True)
 class Mark:
-    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object while the job runs."""
+    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object, which is kept for
+    two days; ``digest``: of all that it sounds after, so that the same sentence need not be spoken again."""
 
     index: int
     text: str
@@ -53,6 +54,7 @@ class Mark:
     end: float
     words: tuple[Word, ...]
     key: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class JobStore(Protocol):
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         """The segments as the engine gave them, in the chunks in which they were stored."""
 
-    def marks(self, job_id: str) -> Iterator[Mark]: ...
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        """Marks with an index above ``after``, in order, read page by page as they are taken."""
 
     def due(self, now: datetime, limit: int = 100) -> Iterable[Job]:
         """Jobs whose ``due_at`` has passed."""

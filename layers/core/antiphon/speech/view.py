@@ -75,6 +75,7 @@ def job_view(
             "characters": job.options.get("characters") or job.result.get("characters"),
             "audio_url": audio_url,
             "marks_url": f"/v1/speech/{job.id}/marks",
+            "parts": {"done": job.checkpoint.count, "total": job.result.get("sentences")},
         }
     return view
 
