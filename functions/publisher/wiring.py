@@ -13,6 +13,7 @@ from antiphon.realtime.dynamo import DynamoConnections
 from antiphon.realtime.sqs import SqsPushQueue
 from antiphon.realtime.tell import Tell
 from antiphon.search.sqs import SqsIndexQueue
+from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
@@ -43,6 +44,11 @@ class Settings:
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
+                **{
+                    (step, lane): env[f"TRANSCRIPTION_{name}QUEUE_URL"]
+                    for step in ("alignment", "diarization", "assignment")
+                    for lane, name in (("standard", ""), ("priority", "PRIORITY_"))
+                },
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
                 ("run", "standard"): env["RUNS_QUEUE_URL"],
@@ -50,6 +56,7 @@ class Settings:
                 ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
                 ("edit", "standard"): env["EDITS_QUEUE_URL"],
                 ("inspection", "standard"): env["EDITS_QUEUE_URL"],
+                ("fetch", "standard"): env["FETCH_QUEUE_URL"],
             },
         )
 
@@ -67,5 +74,6 @@ def publisher() -> Publisher:
         queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
         mails=SqsMails(sqs, settings.mails_queue),
         index=SqsIndexQueue(sqs, settings.index_queue),
+        waiters=DynamoJobStore(table),
         tell=Tell(DynamoConnections(table), SqsPushQueue(sqs, settings.pushes_queue)),
     )

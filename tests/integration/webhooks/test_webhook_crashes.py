@@ -18,6 +18,7 @@ from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Table
 from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
+from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.model import CALLBACK, Endpoint, Errand, Outcome, delivery_id, new_secret
@@ -77,6 +78,7 @@ class Run:
             self.queue,
             MemoryMails(),
             MemoryIndexQueue(),
+            MemoryJobStore(),
             nobody(),
         )
         self.deliverer = Deliverer(

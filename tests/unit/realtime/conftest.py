@@ -37,7 +37,7 @@ from tests.unit.conftest import HeldClock
 from tests.unit.platform.gates import make_gate
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-TALK, THEIRS, RUN = f"conv_{ULID}", "conv_01ARZ3NDEKTSV4RRFFQ69G5FAW", f"run_{ULID}"
+TALK, THEIRS, RUN = f"conv_{ULID}", f"conv_{ULID[:-1]}W", f"run_{ULID}"
 RECHECK = timedelta(seconds=60)
 
 

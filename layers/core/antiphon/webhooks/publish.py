@@ -9,7 +9,7 @@ from antiphon.platform.events import MAIL, Event
 from antiphon.realtime.tell import Tell
 from antiphon.search.follow import IndexQueue, errand_of_event, errand_of_removed
 from antiphon.webhooks.model import CALLBACK, Errand, matches
-from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes
+from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes, Waiters
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Publisher:
     queue: DeliveryQueue
     mails: Mails
     index: IndexQueue
+    waiters: Waiters
     tell: Tell
 
     def publish(self, event: Event) -> int:
@@ -28,6 +29,8 @@ class Publisher:
             self.mails.send(mail, request_id=event.request_id)
         elif event.dispatch:
             self.lanes.send(event.user_id, event.dispatch, request_id=event.request_id)
+        for dispatch in self.waiters.waiting(event.user_id, event.wakes) if event.wakes else ():
+            self.lanes.send(event.user_id, dispatch, request_id=event.request_id)
         if errand := errand_of_event(event):
             self.index.send(errand, request_id=event.request_id)
         self.tell(event)
