@@ -43,6 +43,9 @@ JOBS = "jobs"
 SCOPES: Mapping[str, str] = MappingProxyType(
     {
         "transcription": "transcriptions:read",
+        "alignment": "transcriptions:read",
+        "diarization": "transcriptions:read",
+        "assignment": "transcriptions:read",
         "speech": "speech:read",
         "edit": "media:read",
         "media": "media:read",
