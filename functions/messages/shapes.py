@@ -21,10 +21,11 @@ Content = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT)
 
 
 class Attachment(Shape):
-    """``transcription``, ``document``: one of yours that has succeeded, its text goes to the model beside the message. ``image``: an upload with the purpose
-    `chat`, for models that see. (Recordings are answered by `POST /v1/conversations/{id}/runs`.)"""
+    """``transcription``, ``document``: one of yours that has succeeded, its text goes to the model beside the message. ``audio``: an upload that is transcribed
+    already, its text likewise; one that is not gives a 409 `recording_not_transcribed` (`POST /v1/conversations/{id}/runs` hears it first). ``image``: an upload with
+    the purpose `chat`, for models that see."""
 
-    type: Literal["transcription", "document", "image"]
+    type: Literal["transcription", "document", "image", "audio"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

@@ -24,6 +24,7 @@ from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.listen import Listen
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
+from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
 from antiphon.webhooks.guard import Guard
@@ -90,6 +91,7 @@ class Wiring:
             clock=self.clock,
             pause=time.sleep,
         )
+        self.revise = Revise(jobs=self.jobs, clock=self.clock)
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
 
