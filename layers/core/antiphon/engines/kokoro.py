@@ -110,9 +110,12 @@ class Kokoro:
         known = pipeline.model.vocab
         parts, timed, unsaid, at = [], [], [], 0.0
         for sound in sounds:
-            strange = "".join(dict.fromkeys(c for c in sound.phonemes if c not in known and not c.isspace()))
+            strange = "".join(dict.fromkeys(c for c in sound.phonemes if c not in known))
             if strange:
                 unsaid.append(f"{self.name} has no sound for {strange!r} in the phonemes {sound.phonemes!r}.")
+        # The times of words are counted in the phonemes that the model knows. A word of whose phonemes it knows none is said as it is written.
+        given = [replace(s, phonemes="".join(c for c in s.phonemes if c in known).strip()) for s in sounds]
+        sounds = [sound for sound in given if sound.phonemes]
         # The voice's breath is random. With a seed the same sentence is the same samples, whoever speaks it again.
         with torch.random.fork_rng():
             torch.manual_seed(0)
