@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from antiphon.conversations.model import MAX_CONTENT
 from antiphon.conversations.shapes import ChatSettings, ModelName, Shape
 from antiphon.engines.chat import About
+from antiphon.speech.openai.names import AudioModel
 
 
 def _readable(text: str) -> str:
@@ -47,4 +48,18 @@ def model_view(about: About) -> dict[str, Any]:
         "capabilities": list(about.capabilities),
         "context_tokens": about.context_tokens,
         "configured": about.configured,
+    }
+
+
+def audio_model_view(model: AudioModel) -> dict[str, Any]:
+    """``provider``: the engine that answers to this name."""
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": model.engine,
+        "provider": model.engine,
+        "capabilities": list(model.capabilities),
+        "context_tokens": None,
+        "configured": True,
     }

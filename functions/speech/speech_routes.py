@@ -41,17 +41,18 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             raise NotFound("There is no such speech.")
         return job
 
-    def shown(job: Job) -> dict[str, Any]:
+    def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
         url = None
         if job.status is Status.SUCCEEDED:
             name = f"{job.title or 'speech'}.{job.result['extension']}"
             url = wiring.objects.presign_get(
                 results, job.result["key"], filename=name, content_type=job.result["content_type"]
             )
-        return job_view(job, audio_url=url)
+        return job_view(job, audio_url=url, joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("/speech", status_code=202)
-    def create(new: NewSpeech, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(new: NewSpeech, request: Request, response: Response, me: Me, dry_run: bool = False) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
         options = {"voice": voice_for(engine, new.language), **new.options()}
@@ -67,10 +68,14 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             media_id=new.media_id,
             text=new.input,
             request_id=request.state.request_id,
+            dedupe=new.dedupe,
         )
-        job = wiring.submit.speech(me, wanted, seed_of(request))
-        response.headers["Location"] = f"/v1/speech/{job.id}"
-        return shown(job)
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
+        submitted = wiring.submit.speech(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/speech/{submitted.job.id}"
+        return shown(submitted.job, joined=submitted.joined)
 
     @routes.get("/speech")
     def listed(

@@ -14,6 +14,8 @@ import stream
 from botocore.endpoint import Endpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from antiphon.platform import behind_gateway
+
 spent: list[float] = []
 
 
@@ -61,7 +63,7 @@ async def _bare() -> int:
 
 
 def main() -> None:
-    make_request, from_gateway = Endpoint.make_request, stream.FromGateway
+    make_request, from_gateway = Endpoint.make_request, behind_gateway.FromGateway
 
     def timed(self: Any, *arguments: Any) -> Any:
         started = time.perf_counter()
@@ -71,7 +73,7 @@ def main() -> None:
             spent.append(time.perf_counter() - started)
 
     Endpoint.make_request = timed
-    stream.FromGateway = lambda app: Watched(from_gateway(app))
+    behind_gateway.FromGateway = lambda app: Watched(from_gateway(app))
     stream.main()
 
 

@@ -117,7 +117,7 @@ def test_a_worker_that_dies_in_any_sentence_costs_that_sentence_alone(
     """Q-22: and the audio is that of an unbroken run."""
     unbroken = desk.audio(desk.run(desk.text(TEXT, format=format)))
     desk.speaker.spoken.clear()
-    job = desk.text(TEXT, format=format)
+    job = desk.text(TEXT, format=format, alone=True)
 
     def die() -> None:
         raise Killed

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tempfile
 import time
 import wave
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,7 @@ from antiphon.media.formats import FORMATS
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import EngineError, LeaseLost, NotFound
 from antiphon.speech.model import Checkpoint, Job, spent
+from antiphon.speech.once import Once
 from antiphon.speech.ports import JobStore, Mark, Objects
 from antiphon.speech.progress import Progress
 from antiphon.speech.script import MOST_WARNINGS, Line, Reading, digest, digest_of_all, lines
@@ -80,6 +82,7 @@ class Synthesize:
         self._max_characters = max_characters
         self._work_dir = work_dir
         self._clock = clock
+        self._once = Once(store, engine.name, clock)
         self._left: float | None = None
         self._speed = 0.01
         """Seconds of work per character, as of late."""
@@ -116,11 +119,15 @@ class Synthesize:
 
     def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
         lease.check()
-        script = self._script(job)
+        reading, content = self._reading(job)
+        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+        if self._once.copied(progress, lease, content, self._copy):
+            return
+        job = progress.job
+        script = self._script(job, reading)
         language = job.options.get("language")
         digests = [digest(line, self._engine.name, language) for line in script.lines]
         plan = {"sentences": len(digests), "script": digest_of_all(digests)}
-        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
         if job.result != plan or self._objects.head(self._bucket, _part(job, 0)) is None:
             # Not begun yet; or the text is cut or spoken otherwise by now; or the parts are gone, which are kept for days only.
             progress.advance(
@@ -147,8 +154,8 @@ class Synthesize:
             progress.advance(quiet=True, checkpoint=Checkpoint())
             raise EngineError(f"A part of the speech is gone: {error.detail}", retryable=True) from error
 
-    def _script(self, job: Job) -> _Script:
-        reading, language = self._reading(job), job.options.get("language")
+    def _script(self, job: Job, reading: Reading) -> _Script:
+        language = job.options.get("language")
         if len(reading.text) > self._max_characters:
             raise EngineError(
                 f"The text has {len(reading.text):,} characters; at most {self._max_characters:,} can be spoken.",
@@ -169,18 +176,47 @@ class Synthesize:
         ]
         return _Script(found, tuple(dict.fromkeys([*unmet, *reading.warnings])), len(reading.text))
 
-    def _reading(self, job: Job) -> Reading:
+    def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
+        """The audio as it is, to this job's own place; where the other is being deleted, this one is spoken."""
+        job, key = progress.job, str(first.result["key"])
+        for mark in list(self._store.marks(first.id))[job.checkpoint.count :]:
+            if mark.index != progress.job.checkpoint.count:
+                return False
+            progress.advance(
+                mark=replace(mark, key=None), checkpoint=Checkpoint(mark.end, mark.index + 1), stage="copying"
+            )
+            lease.check()
+        if progress.job.checkpoint.count != first.checkpoint.count:
+            return False
+        own = f"{_attempt(job)}{key.rpartition('/')[2]}"
+        try:
+            self._objects.copy(self._bucket, key, own)
+        except NotFound:
+            return False
+        progress.finish(
+            engine=first.engine,
+            duration=first.duration,
+            characters=first.characters,
+            warnings=first.warnings,
+            result={**first.result, "key": own},
+        )
+        return True
+
+    def _reading(self, job: Job) -> tuple[Reading, str]:
+        """What is to be said, and what names its bytes and how they are read."""
         if job.source is None:
             raise NotFound("The job has no text.")
         source = job.source
         body = self._objects.read(source.bucket, source.key, first=MAX_BYTES + 1, version=source.version)
-        return read(
+        reading = read(
             body,
             content_type=source.content_type,
             filename=source.filename,
             input_format=job.options.get("input_format"),
             knows=self._knows,
         )
+        read_as = f"{source.content_type}:{(source.filename or '').rpartition('.')[2]}"
+        return reading, f"{read_as}:{hashlib.sha256(body).hexdigest()}"
 
     def _knows(self, voice: str) -> bool:
         try:
