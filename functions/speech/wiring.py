@@ -108,6 +108,7 @@ class Wiring:
             results_bucket=settings.results_bucket,
             clock=self.clock,
         )
+        self.revise = Revise(jobs=self.jobs, clock=self.clock)
         self.listen = Listen(
             jobs=self.jobs,
             objects=self.objects,
@@ -115,7 +116,6 @@ class Wiring:
             clock=self.clock,
             pause=time.sleep,
         )
-        self.revise = Revise(jobs=self.jobs, clock=self.clock)
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
 

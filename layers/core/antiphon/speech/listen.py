@@ -61,7 +61,7 @@ class Listen:
         while True:
             job, marks = self._next(user_id, job_id, after, None, until)
             for mark in marks:
-                yield self._part(mark)
+                yield self.part(mark)
                 after = mark.index
             if (job.terminal and after + 1 >= job.checkpoint.count) or self._clock() >= until:
                 return job
@@ -86,7 +86,8 @@ class Listen:
                 return job, marks
             self._pause(min(POLL_EVERY, left))
 
-    def _part(self, mark: Mark) -> Part:
+    def part(self, mark: Mark) -> Part:
+        """Raises NotFound where its audio is older than ``PARTS_FOR``."""
         if mark.key is None:
             raise NotFound("The audio of single sentences is not kept any more.", code="object_missing")
         with wave.open(io.BytesIO(self._objects.read(self._bucket, mark.key))) as part:

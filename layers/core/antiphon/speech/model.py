@@ -177,7 +177,7 @@ class Job:
     work_key: str | None = None
     copied: bool = False
     ticket: int | None = None
-    """The number of its message in the lane, as far as could be told: see line."""
+    """The number of its message in the lane, as far as could be told: see outlook."""
     busy_ms: int = 0
     """What workers spent on it, measured up to ``metered_at`` while one has it. What a worker that died had not told of is nobody's."""
     metered_at: datetime | None = None
