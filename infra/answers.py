@@ -166,6 +166,15 @@ _UPLOAD = {
     "fields": {"type": "object", "additionalProperties": TEXT, "description": "Form fields to send before the file."},
     "expires_at": TIME,
 }
+_PARTS = {
+    "method": {"const": "MULTIPART"},
+    "upload_id": TEXT,
+    "part_size": {**COUNT, "description": "Bytes of each part but the last."},
+    "parts": many(closed({"number": {"type": "integer", "minimum": 1}, "url": TEXT}), "PUT each part to its address."),
+    "received": many({"type": "integer", "minimum": 1}, "Numbers of the parts that are there."),
+    "complete_url": {"type": "string", "description": "POST, once all parts are there."},
+    "expires_at": TIME,
+}
 _MEDIA = {
     "id": an_id("med"),
     "purpose": TEXT,
@@ -253,8 +262,13 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "JsonWebKeys": closed({"keys": many({"type": "object", "additionalProperties": TEXT})}),
     "Accepted": closed({"status": {"const": "accepted"}}),
-    "Upload": closed(_UPLOAD),
-    "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
+    "PartedUpload": {**closed(_PARTS), "description": "Of files above 100 MiB."},
+    "Upload": {"anyOf": [closed(_UPLOAD), ref("PartedUpload")]},
+    "MediaUpload": {
+        "anyOf": [
+            closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **way}) for way in (_UPLOAD, _PARTS)
+        ]
+    },
     "JobError": closed({"code": TEXT, "detail": TEXT}),
     "Cost": closed({"gpu_seconds": SECONDS, "usd": {"type": "number", "minimum": 0}}),
     "Eta": closed({"at": TIME, "error": {**SECONDS, "description": "Seconds by which it was off as of late."}}),
@@ -667,6 +681,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/api-keys": {201: ref("NewApiKey")},
     "DELETE /v1/api-keys/{id}": {204: None},
     "POST /v1/uploads": {201: ref("MediaUpload")},
+    "GET /v1/uploads/{id}": {200: ref("PartedUpload")},
+    "POST /v1/uploads/{id}/complete": {200: closed({"id": TEXT, "status": {"const": "complete"}})},
     **_JOBS,
     "GET /v1/media": {200: page(ref("Media"))},
     "GET /v1/media/{id}": {200: ref("WholeMedia")},

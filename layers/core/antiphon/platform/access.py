@@ -90,6 +90,8 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/api-keys": _person("key.create", creates=True),
         "DELETE /v1/api-keys/{id}": _person("key.revoke"),
         "POST /v1/uploads": _keyed("uploads:write", "upload.create", creates=True),
+        "GET /v1/uploads/{id}": _keyed("uploads:write"),
+        "POST /v1/uploads/{id}/complete": _keyed("uploads:write", "upload.complete"),
         **_JOBS,
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
