@@ -13,8 +13,8 @@ from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.sse import EventStream, event
 from antiphon.platform.web import caller
-from antiphon.speech.model import PLACES, Job, Kind
-from antiphon.speech.ports import Mark, Numbered
+from antiphon.speech.model import PLACES, Kind
+from antiphon.speech.ports import Numbered
 from antiphon.speech.view import job_view, mark_view, segment_view
 from antiphon.speech.watch import Place, Told
 
@@ -54,12 +54,12 @@ def job_event_routes(wiring: Wiring, seconds: float) -> APIRouter:
 async def _events(told: AsyncIterator[Told]) -> AsyncIterator[bytes]:
     async with aclosing(cast(Any, told)) as events:
         async for now in events:
-            yield event(now.name, _shown(now.what), str(now.place))
+            yield event(now.name, _shown(now), str(now.place))
 
 
-def _shown(what: Job | Numbered | Mark) -> dict[str, Any]:
-    if isinstance(what, Job):
-        return job_view(what)
-    if isinstance(what, Numbered):
-        return segment_view(what)
-    return dict(mark_view(what, None))
+def _shown(told: Told) -> dict[str, Any]:
+    if told.piece is None:
+        return job_view(told.job)
+    if isinstance(told.piece, Numbered):
+        return segment_view(told.job, told.piece)
+    return dict(mark_view(told.piece, None))

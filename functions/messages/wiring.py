@@ -25,6 +25,7 @@ from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.openai.names import audio_models
 from antiphon.speech.watch import Watch
 
 
@@ -38,6 +39,7 @@ class Wiring:
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
         self.models = chat_models(env, table, system_clock)
+        self.audio_models = audio_models(env["TRANSCRIBER"], env["SYNTHESIZER"])
         passages = own_passages(table, system_clock)
         self.answer = Answer(
             store=store,

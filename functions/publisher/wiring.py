@@ -39,6 +39,11 @@ class Settings:
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
+                **{
+                    (step, lane): env[f"TRANSCRIPTION_{name}QUEUE_URL"]
+                    for step in ("alignment", "diarization", "assignment")
+                    for lane, name in (("standard", ""), ("priority", "PRIORITY_"))
+                },
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
                 ("run", "standard"): env["RUNS_QUEUE_URL"],
@@ -46,6 +51,7 @@ class Settings:
                 ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
                 ("edit", "standard"): env["EDITS_QUEUE_URL"],
                 ("inspection", "standard"): env["EDITS_QUEUE_URL"],
+                ("fetch", "standard"): env["FETCH_QUEUE_URL"],
             },
         )
 

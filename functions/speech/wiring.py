@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
+from antiphon.speech.listen import Listen
 from antiphon.speech.model import Kind
 from antiphon.speech.outlook import Outlooks
 from antiphon.speech.pace_dynamo import DynamoPaces
@@ -31,7 +33,9 @@ from antiphon.speech.parts import Parts
 from antiphon.speech.parts_s3 import S3Parts
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
+from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.steps import SubmitStep
 from antiphon.speech.submit import NewJob, Submit
 from antiphon.speech.view import estimate_view
 from antiphon.webhooks.guard import Guard
@@ -98,7 +102,7 @@ class Wiring:
             depths=SqsLanes(sqs_client(settings.region), queues=settings.lanes),
             clock=self.clock,
         )
-        self.submit = Submit(
+        self.steps = SubmitStep(
             jobs=self.jobs,
             media=media,
             objects=self.objects,
@@ -107,12 +111,21 @@ class Wiring:
             ticket=self.outlooks.ticket,
             parts=self.parts,
         )
+        self.submit: Submit = self.steps
         self.remove = Remove(
             jobs=self.jobs,
             objects=self.objects,
             uploads_bucket=settings.uploads_bucket,
             results_bucket=settings.results_bucket,
             clock=self.clock,
+        )
+        self.revise = Revise(jobs=self.jobs, clock=self.clock)
+        self.listen = Listen(
+            jobs=self.jobs,
+            objects=self.objects,
+            results_bucket=settings.results_bucket,
+            clock=self.clock,
+            pause=time.sleep,
         )
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)

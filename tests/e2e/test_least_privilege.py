@@ -39,6 +39,7 @@ RARE = {
         (role, "WaitForSameWork"): "only when two workers have the same work at once"
         for role in ("Transcriber", "Synthesizer")
     },
+    ("Fetcher", "GiveUpHalfOfOne"): "only when a recording of many parts breaks off on its way",
     ("Janitor", "Runs"): "only when a message of a run was lost",
     **{
         (role, "FrequentWords"): "only when a word stands in more places than are read at once"

@@ -15,7 +15,12 @@ def test_fifty_parallel_posts_are_one_job_and_one_run_and_other_names_for_it_are
     """PEERS 4, row 3: no key is sent, as an SDK sends none when it repeats."""
 
     def post(_: int) -> dict[str, Any]:
-        return person.speak("This is said once.", format="wav")
+        wanted = {"input": "This is said once.", "format": "wav"}
+        while (answer := person.post("/v1/speech", wanted)).status_code == 503:
+            pass  # as an SDK does: fifty at once are much for a laptop's authorizer
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
 
     with ThreadPoolExecutor(10) as pool:
         jobs = list(pool.map(post, range(50)))
@@ -29,7 +34,7 @@ def test_fifty_parallel_posts_are_one_job_and_one_run_and_other_names_for_it_are
     person.delete(f"/v1/speech/{done['id']}")
     assert httpx.get(copy["audio_url"], trust_env=False).content[:4] == b"RIFF"
     assert len(person.get(f"/v1/speech/{copy['id']}/marks").json()["data"]) == 1
-    assert person.get("/v1/me/usage").json()["used"]["characters"] == len("This is said once.")
+    assert person.get("/v1/me/usage").json()["characters"] == len("This is said once.")
 
 
 def test_one_recording_that_is_uploaded_twice_is_transcribed_once(person: Person) -> None:

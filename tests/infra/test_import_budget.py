@@ -31,6 +31,7 @@ LIGHT = (
     "delivery",
     "docs",
     "editor",
+    "fetcher",
     "health",
     "indexer",
     "intake",
@@ -39,7 +40,19 @@ LIGHT = (
     "publisher",
     "reader",
 )
-ROUTES = ("admin", "agent", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+ROUTES = (
+    "admin",
+    "agent",
+    "audio",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
 
 
 def loaded(function: str) -> set[str]:

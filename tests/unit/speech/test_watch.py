@@ -79,11 +79,8 @@ async def told(works: Works, place: Place = Place(), seconds: float = LONG, most
 
 
 def texts(events: list[Told]) -> list[str]:
-    return [
-        e.what.segment.text if isinstance(e.what, Numbered) else e.what.text
-        for e in events
-        if not isinstance(e.what, Job)
-    ]
+    pieces = [e.piece for e in events if e.piece is not None]
+    return [p.segment.text if isinstance(p, Numbered) else p.text for p in pieces]
 
 
 def test_a_job_is_told_from_its_beginning_to_its_end(clock: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from antiphon.platform.errors import MediaError
 from antiphon.platform.events import Dispatch
 from antiphon.speech import model
 from antiphon.speech.model import WAITING, Failure, Job, Status
+from antiphon.speech.ports import Chunk
 from antiphon.speech.remove import Remove
 from antiphon.work.lease import Waits
 from tests.unit.speech_work.conftest import RESULTS, UPLOADS, Desk
@@ -129,21 +131,19 @@ def test_a_deterministic_failure_of_the_first_is_one_of_the_second_too(desk: Des
 def test_a_copy_that_breaks_off_because_the_first_is_deleted_is_heard_from_there_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("antiphon.speech.transcribe.COPIED", 1)
     first, second = desk.recording(), desk.recording()
     desk.run(first)
-    segments = desk.store.segments
+    chunks = desk.store.chunks
 
-    def then_deleted(job_id: str, **how: Any) -> Any:
-        found = list(segments(job_id, **how))
-        if job_id == first.id and how["after"] == 0:
-            removed(desk, first)
-            found = []
-        return iter(found)
+    def then_deleted(job_id: str) -> Iterator[Chunk]:
+        for number, chunk in enumerate(list(chunks(job_id))):
+            if number == 1 and job_id == first.id:
+                removed(desk, first)
+                return
+            yield chunk
 
-    monkeypatch.setattr(desk.store, "segments", then_deleted)
+    monkeypatch.setattr(desk.store, "chunks", then_deleted)
     done = desk.run(second)
-    monkeypatch.setattr(desk.store, "segments", segments)
     assert (done.status, done.copied, transcript(desk, done)[0]) == (Status.SUCCEEDED, False, WHOLE[0])
     assert desk.listener.asked[-1][1] == 20.0, "from the end of the last segment that was copied"
     assert desk.store.usage(USER, MONTH).audio_ms == 180_000
@@ -153,7 +153,6 @@ def test_a_worker_that_dies_while_it_copies_goes_on_at_its_checkpoint(
     desk: Desk, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Q-22"""
-    monkeypatch.setattr("antiphon.speech.transcribe.COPIED", 1)
     first, second = desk.recording(), desk.recording()
     desk.run(first)
     advance = desk.transcribe._once

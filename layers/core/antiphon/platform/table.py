@@ -16,6 +16,7 @@
 | waiter       | user#<usr>         | waits#<key>#<job>         |                  |                 |          | jobs that wait for the work of a key        |
 | media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, list newest first, janitor       |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
+| text         | job#<job>          | text#<segment index>      |                  |                 |          | corrections of segments, in order            |
 | page         | job#<doc>          | page#<page>#<part>        |                  |                 |          | pages of a document, in order; one page      |
 | marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |

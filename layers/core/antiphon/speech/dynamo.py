@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,7 @@ from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from antiphon.engines.ports import Segment, Word
+from antiphon.engines.ports import Char, Segment, Word
 from antiphon.media.items import Media
 from antiphon.media.items_dynamo import MediaRow, row_of
 from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
@@ -24,9 +25,11 @@ from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import TERMINAL, WAITING, Change, Checkpoint, Failure, Job, Kind, Source, Status
-from antiphon.speech.ports import Chunk, Holder, Holding, Mark, Numbered, Stale, Taken
+from antiphon.speech.ports import NO_TEXTS, Chunk, Holder, Holding, Mark, Numbered, Stale, Taken, Texts
+from antiphon.speech.shown import corrected
 from antiphon.speech.usage_dynamo import DynamoUsage
 
+_NONE: tuple[float, None] = (math.inf, None)
 _TRANSIENT = frozenset({"TransactionConflictException"})
 
 
@@ -64,6 +67,8 @@ class JobRow(Row):
     warnings = JSONAttribute()
     error = JSONAttribute(null=True)
     result = JSONAttribute()
+    speakers = JSONAttribute(null=True)
+    revision = UnicodeAttribute(null=True)
     request_key = UnicodeAttribute(null=True)
     work_key = UnicodeAttribute(null=True)
     copied = BooleanAttribute(null=True)
@@ -92,6 +97,10 @@ class ChunkRow(Row):
     segments = JSONAttribute()
 
 
+class TextRow(Row):
+    text = UnicodeAttribute(null=True)
+
+
 class MarkRow(Row):
     mark = JSONAttribute()
 
@@ -105,6 +114,7 @@ _TEXTS = (
     "message_id",
     "engine",
     "language",
+    "revision",
     "request_key",
     "work_key",
 )
@@ -146,6 +156,7 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         result=dict(job.result),
         copied=job.copied or None,
         ticket=job.ticket,
+        speakers=dict(job.speakers) or None,
         **values,
     )
 
@@ -175,12 +186,19 @@ def _job_of(row: JobRow) -> Job:
         result=MappingProxyType(row.result),
         copied=bool(row.copied),
         ticket=None if row.ticket is None else int(row.ticket),
+        speakers=MappingProxyType(row.speakers or {}),
         **values,
     )
 
 
 def _segment_of(data: Mapping[str, Any]) -> Segment:
-    return Segment(**{**data, "words": tuple(Word(**w) for w in data["words"])})
+    parts = {"words": tuple(Word(**w) for w in data["words"]), "chars": tuple(Char(*c) for c in data.get("chars", ()))}
+    return Segment(**{**data, **parts})
+
+
+def _segment_data(segment: Segment) -> dict[str, Any]:
+    """Characters as lists of their values: by name they would fill a row in half a minute."""
+    return {**asdict(segment), "chars": [astuple(char) for char in segment.chars]}
 
 
 def _mark_of(data: Mapping[str, Any]) -> Mark:
@@ -192,6 +210,7 @@ class DynamoJobStore:
         self._table = table
         self._jobs = table.bind(JobRow)
         self._chunks = table.bind(ChunkRow)
+        self._texts = table.bind(TextRow)
         self._marks = table.bind(MarkRow)
         self._media = table.bind(MediaRow)
         self._events = table.bind(EventRow)
@@ -215,6 +234,7 @@ class DynamoJobStore:
         media: Media | None = None,
         holding: Holding | None = None,
         behind: Job | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
         before, after = change.before, change.after
         waited, waits = (job is not None and job.stage == WAITING for job in (before, after))
@@ -244,7 +264,7 @@ class DynamoJobStore:
                 transaction.save(event_row(self._events, change.event))
             if chunk and chunk.segments:
                 last = chunk.first + len(chunk.segments) - 1
-                segments = [asdict(s) for s in chunk.segments]
+                segments = [_segment_data(s) for s in chunk.segments]
                 transaction.save(
                     self._chunks(
                         f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments
@@ -254,6 +274,8 @@ class DynamoJobStore:
                 transaction.save(
                     self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark))
                 )
+            for index, text in texts.items():
+                transaction.save(self._texts(f"job#{after.id}", f"text#{index:010d}", row="text", text=text))
             if media:
                 transaction.save(row_of(self._media, media), condition=self._media.pk.does_not_exist())
             limited[:] = self._usage.add(transaction, after.user_id, month_of(after), wanted, limits)
@@ -365,18 +387,35 @@ class DynamoJobStore:
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
         given = 0
-        condition = self._chunks.sk.between(f"seg#{after + 1:010d}", "seg#~")
-        for row in self._chunks.query(f"job#{job_id}", condition, consistent_read=True):
-            for place, data in enumerate(row.segments, start=int(row.first)):
+        texts = self._corrections(job_id, after)
+        at, text = next(texts, _NONE)
+        for chunk in self._stored(job_id, after):
+            for place, segment in enumerate(chunk.segments, start=chunk.first):
                 if place <= after:
                     continue
                 if limit is not None and given >= limit:
                     return
                 given += 1
-                yield Numbered(place, _segment_of(data))
+                while at < place:
+                    at, text = next(texts, _NONE)
+                yield corrected(Numbered(place, segment), text if at == place else None)
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        for row in self._marks.query(f"job#{job_id}", self._marks.sk.startswith("mark#"), consistent_read=True):
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        return self._stored(job_id, -1)
+
+    def _stored(self, job_id: str, after: int) -> Iterator[Chunk]:
+        condition = self._chunks.sk.between(f"seg#{after + 1:010d}", "seg#~")
+        for row in self._chunks.query(f"job#{job_id}", condition, consistent_read=True):
+            yield Chunk(int(row.first), tuple(map(_segment_of, row.segments)))
+
+    def _corrections(self, job_id: str, after: int) -> Iterator[tuple[float, str | None]]:
+        condition = self._texts.sk.between(f"text#{after + 1:010d}", "text#~")
+        for row in self._texts.query(f"job#{job_id}", condition, consistent_read=True):
+            yield int(row.sk.removeprefix("text#")), row.text
+
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        condition = self._marks.sk.between(f"mark#{after + 1:010d}", "mark#~")
+        for row in self._marks.query(f"job#{job_id}", condition, consistent_read=True, limit=limit):
             yield _mark_of(row.mark)
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:

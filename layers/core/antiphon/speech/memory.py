@@ -18,7 +18,20 @@ from antiphon.platform.pages import Page
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import WAITING, Change, Job, Kind, Status
 from antiphon.speech.parts import Part
-from antiphon.speech.ports import Chunk, Holder, Holding, Mark, Numbered, Stale, Stored, Taken, Upload
+from antiphon.speech.ports import (
+    NO_TEXTS,
+    Chunk,
+    Holder,
+    Holding,
+    Mark,
+    Numbered,
+    Stale,
+    Stored,
+    Taken,
+    Texts,
+    Upload,
+)
+from antiphon.speech.shown import corrected
 
 
 class MemoryJobStore:
@@ -26,7 +39,8 @@ class MemoryJobStore:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        self._chunks: dict[str, list[Numbered]] = {}
+        self._chunks: dict[str, dict[int, Chunk]] = {}
+        self._texts: dict[str, dict[int, str | None]] = {}
         self._marks: dict[str, dict[int, Mark]] = {}
         self._holders: dict[tuple[str, str], Holder] = {}
         self._lock = threading.Lock()
@@ -48,6 +62,7 @@ class MemoryJobStore:
         media: Media | None = None,
         holding: Holding | None = None,
         behind: Job | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
         with self._lock:
             known, before, after = self._jobs.get(change.after.id), change.before, change.after
@@ -80,9 +95,9 @@ class MemoryJobStore:
                 self._holders[after.user_id, holding.key] = Holder(after.kind, after.id, holding.until)
             if change.event:
                 self.events.append(change.event)
-            if chunk:
-                rows = self._chunks.setdefault(after.id, [])
-                rows.extend(Numbered(i, s) for i, s in enumerate(chunk.segments, start=chunk.first))
+            if chunk and chunk.segments:
+                self._chunks.setdefault(after.id, {})[chunk.first] = chunk
+            self._texts.setdefault(after.id, {}).update(texts)
             if mark:
                 self._marks.setdefault(after.id, {})[mark.index] = mark
 
@@ -110,11 +125,20 @@ class MemoryJobStore:
         return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
-        rows = [n for n in self._chunks.get(job_id, []) if n.index > after]
-        yield from sorted(rows, key=lambda n: n.index)[:limit]
+        texts = self._texts.get(job_id, {})
+        rows = [
+            corrected(Numbered(index, segment), texts.get(index))
+            for chunk in self.chunks(job_id)
+            for index, segment in enumerate(chunk.segments, start=chunk.first)
+            if index > after
+        ]
+        yield from rows[:limit]
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        yield from (chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items()))
+
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        yield from [mark for index, mark in sorted(self._marks.get(job_id, {}).items()) if index > after][:limit]
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
@@ -131,7 +155,8 @@ class MemoryJobStore:
         held = [at for at, holder in self._holders.items() if holder.job_id == job.id]
         for at in held:
             del self._holders[at]
-        rows = len(held) + len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, []))
+        rows = len(held) + len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, {}))
+        rows += len(self._texts.pop(job.id, {}))
         with self._lock:
             gone = self._jobs.pop(job.id, None)
             if gone:
@@ -201,6 +226,9 @@ class MemoryObjects:
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)
+
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        self.put(bucket, key, b"".join(parts), content_type=content_type)
 
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None

@@ -21,7 +21,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from antiphon.platform.errors import Conflict, LeaseLost
+from antiphon.platform.errors import Conflict, Field, Invalid, LeaseLost
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 
@@ -33,6 +33,9 @@ class Kind(StrEnum):
     SPEECH = "speech"
     DOCUMENT = "document"
     EDIT = "edit"
+    ALIGNMENT = "alignment"
+    DIARIZATION = "diarization"
+    ASSIGNMENT = "assignment"
 
 
 class Status(StrEnum):
@@ -46,13 +49,33 @@ class Status(StrEnum):
 
 
 PLACES: Mapping[Kind, str] = MappingProxyType(
-    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.DOCUMENT: "documents", Kind.EDIT: "edits"}
+    {
+        Kind.TRANSCRIPTION: "transcriptions",
+        Kind.SPEECH: "speech",
+        Kind.DOCUMENT: "documents",
+        Kind.EDIT: "edits",
+        Kind.ALIGNMENT: "alignments",
+        Kind.DIARIZATION: "diarizations",
+        Kind.ASSIGNMENT: "speaker-assignments",
+    }
 )
 """Where the API has jobs of each kind."""
 EVENTS: Mapping[tuple[Kind, str], str] = MappingProxyType({(Kind.EDIT, "succeeded"): "media.edited"})
 """Events that are not called after kind and step."""
-RESULTS: Mapping[Kind, str] = MappingProxyType({Kind.TRANSCRIPTION: "transcript", Kind.DOCUMENT: "text"})
+RESULTS: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.TRANSCRIPTION: "transcript",
+        Kind.DOCUMENT: "text",
+        Kind.ALIGNMENT: "segments",
+        Kind.DIARIZATION: "turns",
+        Kind.ASSIGNMENT: "segments",
+    }
+)
 """What the API calls the result of a job, below the job itself."""
+LISTENING = (Kind.TRANSCRIPTION, Kind.ALIGNMENT, Kind.DIARIZATION)
+"""Jobs on a recording."""
+STEPS = (Kind.ALIGNMENT, Kind.DIARIZATION, Kind.ASSIGNMENT)
+"""Parts of a transcription as jobs of their own; the transcriber's worker does them, over the lanes of transcriptions."""
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
@@ -68,8 +91,14 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
 BOUNDED = frozenset({"open_jobs", "storage_bytes", "audio_ms", "characters", "tokens"})
 UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
+MAX_SPEAKERS = 50
+"""Names of speakers in one transcript."""
 SWEEP_AFTER = timedelta(minutes=15)
 """A queued job that nobody fetched for so long is looked at by the janitor."""
+FETCHING = "fetching"
+"""The stage of a job whose recording is on its way from a customer's address."""
+FETCH_WINDOW = timedelta(hours=3)
+"""How long it may be: longer than all tries with the pauses between."""
 WAITING = "waiting"
 """The stage of a queued job whose work another one does at the moment."""
 
@@ -148,10 +177,14 @@ class Job:
     work_key: str | None = None
     copied: bool = False
     ticket: int | None = None
-    """The number of its message in the lane, as far as could be told: see line."""
+    """The number of its message in the lane, as far as could be told: see outlook."""
     busy_ms: int = 0
     """What workers spent on it, measured up to ``metered_at`` while one has it. What a worker that died had not told of is nobody's."""
     metered_at: datetime | None = None
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    """Names that the owner gave to the engine's labels."""
+    revision: str | None = None
+    """Of the last change that the owner made to names and texts: two that were made at once are told apart by it."""
 
     @property
     def terminal(self) -> bool:
@@ -227,6 +260,10 @@ def create(job: Job, now: datetime) -> Change:
     if job.status is Status.QUEUED:
         job = replace(job, queued_at=now, due_at=now + SWEEP_AFTER)
         return Change(None, job, _event(job, "queued", now, dispatch=True))
+    if job.stage == FETCHING:
+        job = replace(job, due_at=now + FETCH_WINDOW)
+        event = _event(job, "fetching", now)
+        return Change(None, job, replace(event, dispatch=Dispatch("fetch", "standard", job.id)))
     return Change(None, replace(job, due_at=now + UPLOAD_WINDOW))
 
 
@@ -237,7 +274,9 @@ def arrive(job: Job, source: Source, now: datetime, ticket: int | None = None) -
     """
     known = job.source.sequencer if job.source else ""
     if job.status is Status.AWAITING_UPLOAD:
-        after = _move(job, Status.QUEUED, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER)
+        after = _move(
+            job, Status.QUEUED, stage=None, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER
+        )
         # The bytes are there, and the upload's own policy held them to what was reserved: refusing would leave them to nobody.
         return Change(job, after, _event(after, "queued", now, dispatch=True), bounded=frozenset())
     if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):
@@ -406,6 +445,34 @@ def rename(job: Job, title: str) -> Change | None:
     """In whatever state it is."""
     after = replace(job, title=title, version=job.version + 1)
     return Change(job, after, bounded=frozenset()) if title != job.title else None
+
+
+def revise(
+    job: Job,
+    now: datetime,
+    *,
+    revision: str,
+    title: str | None = None,
+    speakers: Mapping[str, str | None] = EMPTY,
+    corrected: bool = False,
+) -> Change | None:
+    """Title and names as their owner wants them, in whatever state the job is; a name of None gives the label back.
+
+    corrected: texts of segments are stored with the change. The event lets the index and whoever shows the transcript follow. Raises Invalid
+    for more names than a job may have.
+    """
+    named = {**job.speakers, **speakers}
+    names = {label: name for label, name in named.items() if name}
+    if len(names) > MAX_SPEAKERS:
+        raise Invalid(
+            f"A transcript has at most {MAX_SPEAKERS} named speakers.",
+            fields=(Field("speakers", f"At most {MAX_SPEAKERS}."),),
+        )
+    title = title or job.title
+    if title == job.title and names == job.speakers and not corrected:
+        return None
+    after = replace(job, title=title, speakers=names, revision=revision, version=job.version + 1)
+    return Change(job, after, _event(after, "updated", now), bounded=frozenset())
 
 
 def postpone(job: Job, until: datetime) -> Change:

@@ -24,9 +24,11 @@ Copy = Callable[[Progress, Lease, Job], bool]
 """Makes the job a copy of one that has succeeded, and finishes it. False where that one is being deleted: the work is to be done after all."""
 FOR = timedelta(hours=24)
 """How long a job is joined, from when it took the work upon itself."""
+FOR_URL = timedelta(minutes=10)
+"""The same for an address: what lies there may be another recording by then, and a client that repeats itself does so soon."""
 ALONE = "alone"
 """The option of a job that joins nothing, and that nothing joins."""
-_NO_OPTIONS = frozenset({"upload", "characters", ALONE})
+_NO_OPTIONS = frozenset({"upload", "url", "characters", ALONE})
 """What a job keeps among its options though it changes nothing of the work."""
 
 

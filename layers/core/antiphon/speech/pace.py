@@ -70,6 +70,11 @@ def _mix(old: float, new: float) -> float:
     return (1 - WEIGHT) * old + WEIGHT * new
 
 
+def _lane_kind(kind: Kind) -> Kind:
+    """What is transcribed, and its steps on their own, come over one lane."""
+    return Kind.SPEECH if kind is Kind.SPEECH else Kind.TRANSCRIPTION
+
+
 class Paced:
     """Work that tells how it went."""
 
@@ -88,9 +93,9 @@ class Paced:
         return self._work.remaining()
 
     def run(self, job: Job, lease: Lease, prepared: Any) -> None:
-        self._paces.took(job.kind, job.lane)
+        self._paces.took(_lane_kind(job.kind), job.lane)
         self._work.run(job, lease, prepared)
         done = self._store.get(job.user_id, job.kind, job.id)
         amount = amount_of(done) if done else None
-        if done and amount and done.status is Status.SUCCEEDED and not done.copied:
+        if done and amount and job.kind in FIRST and done.status is Status.SUCCEEDED and not done.copied:
             self._paces.learn(job.kind, job.lane, mixed(self._paces.get(job.kind, job.lane), amount, done.busy_ms))

@@ -14,7 +14,7 @@ from antiphon.identity.tiers import MIB
 from antiphon.media.items import MediaStatus, MediaStore
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field, Invalid, NotFound
-from antiphon.speech.model import Kind, Status
+from antiphon.speech.model import STEPS, Kind, Status
 from antiphon.speech.ports import JobStore
 
 PARTS_ABOVE = 100 * MIB
@@ -134,10 +134,11 @@ class Parts:
             if media:
                 return media.size if media.status is MediaStatus.AWAITING_UPLOAD else None
         else:
-            job = self._jobs.get(user_id, Kind.TRANSCRIPTION, thing_id)
-            wanted = job and job.options.get("upload")
-            if job and wanted:
-                return int(wanted["size"]) if job.status is Status.AWAITING_UPLOAD else None
+            for kind in (Kind.TRANSCRIPTION, *STEPS):
+                job = self._jobs.get(user_id, kind, thing_id)
+                wanted = job and job.options.get("upload")
+                if job and wanted:
+                    return int(wanted["size"]) if job.status is Status.AWAITING_UPLOAD else None
         raise NotFound("There is no such upload.")
 
 

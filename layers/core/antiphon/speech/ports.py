@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from antiphon.engines.ports import Segment, Word
@@ -14,6 +15,10 @@ from antiphon.platform.events import Dispatch
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import Usage
 from antiphon.speech.model import Change, Job, Kind
+
+Texts = Mapping[int, str | None]
+"""Of segments by their index; None is what the engine heard."""
+NO_TEXTS: Texts = MappingProxyType({})
 
 
 class Stale(Exception):
@@ -30,15 +35,18 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A segment and its place in the transcript, counted from 0."""
+    """A segment and its place in the transcript, counted from 0. ``machine_text``: what the engine heard, where the segment's text is a
+    correction; else None."""
 
     index: int
     segment: Segment
+    machine_text: str | None = None
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object while the job runs."""
+    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object, which is kept for
+    two days; ``digest``: of all that it sounds after, so that the same sentence need not be spoken again."""
 
     index: int
     text: str
@@ -46,6 +54,7 @@ class Mark:
     end: float
     words: tuple[Word, ...]
     key: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,9 +93,12 @@ class JobStore(Protocol):
         media: Media | None = None,
         holding: Holding | None = None,
         behind: Job | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
-        """Job, event and chunk, mark, new media item or holding in one transaction; behind: the job that this one waits for from now on. The bytes of the item are held to the limit of its owner. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
-        Taken where the work has another holder, Stale too where ``behind`` has ended, QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
+        """Job, event and chunk (new, or the same segments once more), mark, new media item, holding or corrected texts (by index; None is the engine's
+        again; at most 90) in one transaction; behind: the job that this one waits for from now on. The bytes of the item are held to the limit of its owner.
+        Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists) or ``behind`` has ended, Taken where the work has another holder,
+        QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         """Lengthen the lease of ``job.lease_owner``. Raises LeaseLost."""
@@ -109,9 +121,13 @@ class JobStore(Protocol):
         """Of the jobs that wait for the work of the key."""
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
-        """Segments with an index above ``after``, in order, read page by page as they are taken."""
+        """Segments with an index above ``after``, corrected where they were, in order, read page by page as they are taken."""
 
-    def marks(self, job_id: str) -> Iterator[Mark]: ...
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        """The segments as the engine gave them, in the chunks in which they were stored."""
+
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        """Marks with an index above ``after``, in order, read page by page as they are taken."""
 
     def due(self, now: datetime, limit: int = 100) -> Iterable[Job]:
         """Jobs whose ``due_at`` has passed."""
@@ -162,6 +178,9 @@ class Objects(Protocol):
     ) -> None: ...
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None: ...
+
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        """While they come, in bounded memory. There is no object where the parts raise; what they raise is raised."""
 
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None

@@ -13,8 +13,8 @@ from antiphon.platform.errors import Field, NotFound, TooLarge, Unavailable, Uns
 from antiphon.platform.ids import new_id
 from antiphon.platform.request import Caller
 from antiphon.speech.metering import VOID, QuotaExceeded
-from antiphon.speech.model import EMPTY, Job, Kind, Source, Status, create
-from antiphon.speech.once import ALONE, FOR, request_key, text_content
+from antiphon.speech.model import EMPTY, FETCHING, Job, Kind, Source, Status, create
+from antiphon.speech.once import ALONE, FOR, FOR_URL, request_key, text_content
 from antiphon.speech.outlook import Ticket, no_ticket
 from antiphon.speech.parts import PARTS_ABOVE, PartedUpload, Parts
 from antiphon.speech.ports import Holding, JobStore, Objects, Stale, Taken, Upload
@@ -39,7 +39,7 @@ class FileToCome:
 
 @dataclass(frozen=True)
 class NewJob:
-    """Either ``file`` (to be uploaded), ``media_id`` (uploaded before) or, for speech, ``text``. ``dedupe``: join a job of the same work, if there is one."""
+    """Either ``file`` (to be uploaded), ``media_id`` (uploaded before), ``url`` (to be fetched; vetted) or, for speech, ``text``. ``dedupe``: join a job of the same work, if there is one."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -47,6 +47,7 @@ class NewJob:
     callback_url: str | None = None
     file: FileToCome | None = None
     media_id: str | None = None
+    url: str | None = None
     text: str | None = None
     request_id: str | None = None
     dedupe: bool = True
@@ -91,9 +92,11 @@ class Submit:
             source, content = self._source(caller, new.media_id), f"media:{new.media_id}"
         elif new.file:
             check_file(new.file, caller.tier, text=False)
-            job_id = _job_id(seed)
-            options["upload"] = _wanted(new.file) | self._begun(upload_key(caller.user_id, job_id), new.file)
+            job_id = job_id_of(seed)
+            options["upload"] = self._wanted(caller, job_id, new.file)
             content = new.file.sha256 and f"sha256:{new.file.sha256}"
+        elif new.url:
+            options["url"], content = new.url, f"url:{new.url}"
         key = _request_key(Kind.TRANSCRIPTION, content, options, new)
         return self._create(Kind.TRANSCRIPTION, caller, new, options, source, seed, job_id, key=key)
 
@@ -117,7 +120,7 @@ class Submit:
         known, _ = self._known(caller, key, seed)
         if known:
             return known
-        job_id = _job_id(seed)
+        job_id = job_id_of(seed)
         if source is None:
             place = f"texts/{caller.user_id}/{job_id}.txt"
             body = (new.text or "").encode()
@@ -151,7 +154,8 @@ class Submit:
         elif new.text is not None:
             content = text_content(new.text)
         else:
-            content = new.file.sha256 and f"sha256:{new.file.sha256}" if new.file else None
+            declared = new.file.sha256 if new.file else None
+            content = f"sha256:{declared}" if declared else f"url:{new.url}" if new.url else None
         known, _ = self._known(caller, _request_key(kind, content, _options_of(new), new), None)
         return known.job if known else None
 
@@ -172,6 +176,10 @@ class Submit:
             return None
         key = upload_key(job.user_id, job.id)
         return self._way(key, wanted["content_type"], wanted["size"], wanted.get("upload_id"))
+
+    def _wanted(self, caller: Caller, job_id: str, file: FileToCome) -> dict[str, Any]:
+        """The file that a job waits for."""
+        return _wanted(file) | self._begun(upload_key(caller.user_id, job_id), file)
 
     def _begun(self, key: str, file: FileToCome) -> dict[str, str]:
         """The id of an upload in parts, for a file that needs one."""
@@ -234,7 +242,7 @@ class Submit:
     ) -> Submitted:
         now = self._clock()
         job = Job(
-            id=job_id or _job_id(seed),
+            id=job_id or job_id_of(seed),
             kind=kind,
             user_id=caller.user_id,
             status=Status.QUEUED if source else Status.AWAITING_UPLOAD,
@@ -242,6 +250,7 @@ class Submit:
             lane=limits_of(caller.tier).lane,
             tier=caller.tier,
             characters=options.get("characters"),
+            stage=FETCHING if "url" in options else None,
             options=options,
             metadata=new.metadata or EMPTY,
             source=source,
@@ -251,13 +260,13 @@ class Submit:
             request_key=key,
             ticket=self._ticket(kind, limits_of(caller.tier).lane) if source else None,
         )
-        change = create(job, now)
+        change, lasts = create(job, now), FOR_URL if "url" in options else FOR
         for _ in range(ROUNDS):
             known, void = self._known(caller, key, seed)
             if known:
                 return known
             try:
-                self._jobs.apply(change, holding=Holding(key, now + FOR, now, void) if key else None)
+                self._jobs.apply(change, holding=Holding(key, now + lasts, now, void) if key else None)
             except Taken:
                 continue
             except Stale:
@@ -269,7 +278,7 @@ class Submit:
         raise Unavailable("The same is asked for too often at the moment; repeat.", retry_after=1)
 
 
-def _job_id(seed: str | None) -> str:
+def job_id_of(seed: str | None) -> str:
     return f"job_{seed}" if seed else new_id("job")
 
 

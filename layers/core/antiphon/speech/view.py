@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from antiphon.platform.clock import rfc3339
-from antiphon.speech.model import Job, Kind
+from antiphon.speech.model import PLACES, RESULTS, STEPS, Job, Kind
 from antiphon.speech.outlook import NOTHING_AHEAD, Cost, Estimate, Eta, Outlook, cost_of
 from antiphon.speech.parts import PartedUpload
 from antiphon.speech.ports import Mark, Numbered, Upload
+from antiphon.speech.shown import named
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -55,7 +56,10 @@ def job_view(
             "cost": _cost(cost_of(job)),
         }
     if job.kind is Kind.TRANSCRIPTION:
-        view["upload"] = upload_view(upload) if upload else None
+        labels = dict.fromkeys(job.result.get("speakers", ()))
+        view |= {"speakers": {**labels, **job.speakers}, "upload": upload_view(upload) if upload else None}
+    elif job.kind in STEPS:
+        view |= _step(job, upload)
     elif job.kind is Kind.EDIT:
         made = job.result.get("media_id")
         view |= {
@@ -72,6 +76,7 @@ def job_view(
             "characters": job.options.get("characters") or job.result.get("characters"),
             "audio_url": audio_url,
             "marks_url": f"/v1/speech/{job.id}/marks",
+            "parts": {"done": job.checkpoint.count, "total": job.result.get("sentences")},
         }
     return view
 
@@ -96,6 +101,21 @@ def estimate_view(kind: Kind, estimate: Estimate, joins: Job | None) -> dict[str
         "eta": None if joins else _eta(estimate.eta),
         "joins": joins.id if joins else None,
     }
+
+
+def _step(job: Job, upload: Upload | PartedUpload | None) -> dict[str, Any]:
+    place = f"/v1/{PLACES[job.kind]}/{job.id}"
+    return {
+        **{name: job.options.get(name) for name in ("transcription_id", "alignment_id", "diarization_id")},
+        "speakers": job.result.get("speakers"),
+        "links": {"self": place, RESULTS[job.kind]: f"{place}/{RESULTS[job.kind]}"},
+        "upload": upload_view(upload) if upload else None,
+    }
+
+
+def turn_view(numbered: Numbered) -> dict[str, Any]:
+    segment = numbered.segment
+    return {"index": numbered.index, "start": segment.start, "end": segment.end, "speaker": segment.speaker}
 
 
 def _document(job: Job, upload: Upload | PartedUpload | None) -> dict[str, Any]:
@@ -129,16 +149,20 @@ def upload_view(upload: Upload | PartedUpload) -> dict[str, Any]:
     }
 
 
-def segment_view(numbered: Numbered) -> dict[str, Any]:
-    segment = numbered.segment
+def segment_view(job: Job, numbered: Numbered) -> dict[str, Any]:
+    """With the owner's names and corrections, and beside them what the engine said."""
+    segment = named(numbered.segment, job.speakers)
     return {
         "index": numbered.index,
         "start": segment.start,
         "end": segment.end,
         "text": segment.text,
+        "machine_text": numbered.machine_text,
         "speaker": segment.speaker,
+        "speaker_label": numbered.segment.speaker,
         "confidence": segment.confidence,
         "words": [asdict(word) for word in segment.words],
+        **({"chars": [asdict(char) for char in segment.chars]} if segment.chars else {}),
     }
 
 

@@ -47,11 +47,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Told:
-    """One event: a piece, or the job as it is now. ``place``: after it."""
+    """One event: the job as it is now, or a ``piece`` of it. ``place``: after it."""
 
     name: str
-    what: Job | Numbered | Mark
+    job: Job
     place: Place
+    piece: Numbered | Mark | None = None
 
 
 class Watch:
@@ -89,7 +90,7 @@ class Watch:
             found = await asyncio.to_thread(partial(self._read, job, place.next))
             for piece in found:
                 place = Place(place.version, piece.index + 1)
-                yield Told("segment" if isinstance(piece, Numbered) else "sentence", piece, place)
+                yield Told("segment" if isinstance(piece, Numbered) else "sentence", job, place, piece)
             if len(found) < MOST:
                 return
 
