@@ -117,6 +117,16 @@ _WEBHOOK = {
     "disabled_reason": maybe(TEXT),
     "created_at": TIME,
 }
+_OPENAI_ENDPOINT = {
+    "id": an_id("whk"),
+    "object": {"const": "webhook_endpoint"},
+    "name": TEXT,
+    "url": TEXT,
+    "event_types": many(TEXT),
+    "signing_secret_hint": {"type": "string", "description": "Enough to tell secrets apart."},
+    "created_at": COUNT,
+    "updated_at": COUNT,
+}
 _CAPABILITY = {
     "action": TEXT,
     "description": TEXT,
@@ -548,6 +558,17 @@ SCHEMAS: dict[str, Schema] = {
     "NewWebhookSecret": closed(
         {**_WEBHOOK, "secret": {"type": "string", "description": "Shown here and never again."}}
     ),
+    "AccountWebhookSecret": closed(
+        {
+            "secret": {"type": "string", "description": "Signs what goes to the callback_url of jobs."},
+            "created_at": TIME,
+            "previous_until": maybe({**TIME, "description": "Until then the secret before it signs too."}),
+        }
+    ),
+    "WebhookEndpoint": closed(_OPENAI_ENDPOINT),
+    "WebhookEndpointWithSecret": closed(
+        {**_OPENAI_ENDPOINT, "signing_secret": {"type": "string", "description": "Shown here and never again."}}
+    ),
     "Attempt": closed(
         {
             "number": COUNT,
@@ -705,6 +726,39 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "PATCH /v1/webhooks/{id}": {200: ref("Webhook")},
     "DELETE /v1/webhooks/{id}": {204: None},
     "POST /v1/webhooks/{id}/test": {202: ref("Delivery")},
+    "POST /v1/webhooks/{id}/rotate-secret": {200: ref("NewWebhookSecret")},
+    "GET /v1/me/webhook-secret": {200: ref("AccountWebhookSecret")},
+    "POST /v1/me/webhook-secret/rotate": {200: ref("AccountWebhookSecret")},
+    "GET /v1/webhook_endpoints": {
+        200: closed(
+            {
+                "object": {"const": "list"},
+                "data": many(ref("WebhookEndpoint")),
+                "first_id": maybe(TEXT),
+                "last_id": maybe(TEXT),
+                "has_more": FLAG,
+            }
+        )
+    },
+    "POST /v1/webhook_endpoints": {200: ref("WebhookEndpointWithSecret")},
+    "GET /v1/webhook_endpoints/{id}": {200: ref("WebhookEndpoint")},
+    "POST /v1/webhook_endpoints/{id}": {200: ref("WebhookEndpoint")},
+    "DELETE /v1/webhook_endpoints/{id}": {
+        200: closed({"id": TEXT, "object": {"const": "webhook_endpoint.deleted"}, "deleted": {"const": True}})
+    },
+    "POST /v1/webhook_endpoints/{id}/rotate_secret": {200: ref("WebhookEndpointWithSecret")},
+    "POST /v1/webhook_endpoints/{id}/test": {
+        200: closed(
+            {
+                "object": {"const": "webhook_endpoint.test"},
+                "webhook_endpoint_id": TEXT,
+                "event_type": TEXT,
+                "status_code": COUNT,
+                "success": {"const": True},
+            }
+        )
+    },
+    "GET /v1/webhook_event_types": {200: closed({"object": {"const": "list"}, "data": many(TEXT)})},
     "GET /v1/webhooks/{id}/deliveries": {200: page(ref("Delivery"))},
     "POST /v1/deliveries/{id}/redeliver": {202: ref("Delivery")},
     "GET /v1/health": {200: ref("Health")},

@@ -74,6 +74,8 @@ _TAGS = {
     "search": "chat",
     "runs": "chat",
     "deliveries": "webhooks",
+    "webhook_endpoints": "webhooks",
+    "webhook_event_types": "webhooks",
     "voices": "speech",
     "edits": "media",
 }
@@ -109,7 +111,7 @@ def _answers(route: str) -> dict[str, Any]:
             by_type = schema if any("/" in key for key in schema) else {"application/json": schema}
             answer["content"] = {kind: {"schema": each} for kind, each in by_type.items()}
         found[str(status)] = answer
-    if route.split(" ")[1] in openai_errors.PATHS:
+    if openai_errors.speaks(route.split(" ")[1]):
         for statuses in ("4XX", "5XX"):  # the gateway's own answers are problems
             found[statuses] = _problem("OpenAI's error object.")
             found[statuses]["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/OpenAiError"}}

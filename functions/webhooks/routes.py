@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import NewWebhook, WebhookChange, delivery_view, endpoint_view
+from shapes import NewWebhook, WebhookChange, delivery_view, endpoint_view, keyring_view
 from wiring import Wiring
 
 from antiphon.platform.cursors import decode_cursor, encode_cursor
@@ -24,7 +24,7 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
     @routes.post("/webhooks", status_code=201)
     def create(new: NewWebhook, request: Request, response: Response, me: Me) -> dict[str, Any]:
         """The answer holds the signing secret, this once."""
-        made = endpoints.create(
+        made, secret = endpoints.create(
             me.user_id,
             new.url,
             tuple(new.events),
@@ -33,7 +33,7 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
             seed=seed_of(request),
         )
         response.headers["Location"] = f"/v1/webhooks/{made.id}"
-        return {**endpoint_view(made), "secret": made.secret}
+        return {**endpoint_view(made), "secret": secret}
 
     @routes.get("/webhooks")
     def listed(me: Me, limit: Limit = 20, cursor: Cursor = None) -> dict[str, Any]:
@@ -60,6 +60,12 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
         """Deliveries that wait for their next attempt end with it."""
         endpoints.delete(me.user_id, webhook_id)
 
+    @routes.post("/webhooks/{webhook_id}/rotate-secret")
+    def rotate(webhook_id: Id, request: Request, me: Me) -> dict[str, Any]:
+        """The answer holds the new secret, this once. The old one signs beside it for 24 hours."""
+        changed, secret = endpoints.rotate(me.user_id, webhook_id, seed=seed_of(request))
+        return {**endpoint_view(changed), "secret": secret}
+
     @routes.post("/webhooks/{webhook_id}/test", status_code=202)
     def test(webhook_id: Id, request: Request, me: Me) -> dict[str, Any]:
         """A ``webhook.test`` event for this webhook alone."""
@@ -83,5 +89,22 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
         return delivery_view(
             endpoints.redeliver(me.user_id, delivery_id, seed=seed_of(request), request_id=request.state.request_id)
         )
+
+    return routes
+
+
+def account_routes(wiring: Wiring) -> APIRouter:
+    routes = APIRouter(tags=["webhooks"])
+    account = wiring.account_secret
+
+    @routes.get("/me/webhook-secret")
+    def shown(me: Me) -> dict[str, Any]:
+        """Signs what goes to the ``callback_url`` of the account's jobs."""
+        return keyring_view(*account.get(me.user_id))
+
+    @routes.post("/me/webhook-secret/rotate")
+    def rotate(request: Request, me: Me) -> dict[str, Any]:
+        """The old one signs beside the new one for 24 hours."""
+        return keyring_view(*account.rotate(me.user_id, seed_of(request)))
 
     return routes

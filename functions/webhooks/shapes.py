@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.platform.clock import rfc3339
-from antiphon.webhooks.model import CALLBACK, MAX_PATTERNS, Attempt, Delivery, Endpoint, known, masked
+from antiphon.webhooks.model import CALLBACK, MAX_PATTERNS, Attempt, Delivery, Endpoint, Keyring, known, masked
 
 
 def _known(pattern: str) -> str:
@@ -56,6 +56,17 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, Any]:
         "active": endpoint.active,
         "disabled_reason": endpoint.disabled_reason,
         "created_at": rfc3339(endpoint.created_at),
+    }
+
+
+def keyring_view(keyring: Keyring, secret: str) -> dict[str, Any]:
+    """previous_until: when the secret before it stops signing."""
+    newest, *older = keyring.secrets
+    until = older[0].until if older else None
+    return {
+        "secret": secret,
+        "created_at": rfc3339(newest.created_at),
+        "previous_until": until and rfc3339(until),
     }
 
 

@@ -19,9 +19,12 @@ from antiphon.webhooks.memory import MemoryDeliveryStore, MemoryEndpointStore, M
 from antiphon.webhooks.model import (
     CALLBACK,
     KEEP,
+    OVERLAP,
     Delivery,
     Endpoint,
+    Keyring,
     Outcome,
+    Secret,
     attempted,
     begin,
     canceled,
@@ -51,7 +54,7 @@ def endpoint(number: int = 1, **changes: Any) -> Endpoint:
         "https://hooks.example.com/ü",
         ("speech.*", "media.edited"),
         NOW,
-        f"whsec_{number}",
+        (Secret(f"key_{number}", "v1.sealed", "whsec_…abcd", NOW),),
         "Öl",
     )
     return replace(made, **changes)
@@ -77,23 +80,23 @@ def test_an_endpoint_comes_back_as_it_was_written(endpoints: EndpointStore) -> N
 
 def test_creating_an_endpoint_twice_gives_the_first(endpoints: EndpointStore) -> None:
     first = endpoints.create(endpoint())
-    assert endpoints.create(endpoint(secret="whsec_other")) == first
+    assert endpoints.create(endpoint(secrets=(Secret("other", "v1.other", "whsec_…efgh", NOW),))) == first
 
 
 def test_the_endpoints_of_a_user_come_newest_first(endpoints: EndpointStore) -> None:
     made = [endpoints.create(endpoint(n)) for n in (2, 3, 1)]
     endpoints.create(endpoint(4, user_id=OTHER))
-    endpoints.account_secret(USER, "whsec_account")
+    endpoints.create_keyring(keyring("1"))
     assert list(endpoints.of_user(USER)) == sorted(made, key=lambda e: e.id, reverse=True)
     assert list(endpoints.of_user("usr_03")) == []
 
 
 def test_an_endpoint_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -> None:
     first = endpoints.create(endpoint())
-    second = replace(first, active=False, disabled_reason="gone", description="")
+    second = replace(first, active=False, disabled_reason="gone", description="", version=2)
     assert endpoints.replace(first, second)
     assert endpoints.get(USER, first.id) == second
-    assert not endpoints.replace(first, replace(first, url="https://late.example.com"))
+    assert not endpoints.replace(first, replace(first, url="https://late.example.com", version=2))
     assert endpoints.get(USER, first.id) == second
 
 
@@ -107,11 +110,28 @@ def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> No
     assert endpoints.get(USER, made.id) is None
 
 
-def test_the_secret_of_an_account_is_made_once(endpoints: EndpointStore) -> None:
+def keyring(name: str, user: str = USER) -> Keyring:
+    old = Secret(f"old_{name}", "v1.old", "whsec_…0000", NOW, NOW + OVERLAP)
+    return Keyring(user, (Secret(f"new_{name}", "v1.new", "whsec_…1111", NOW + timedelta(seconds=1)), old))
+
+
+def test_the_keyring_of_an_account_is_made_once(endpoints: EndpointStore) -> None:
+    """D8."""
+    assert endpoints.keyring(USER) is None
     with ThreadPoolExecutor(4) as pool:
-        found = set(pool.map(lambda n: endpoints.account_secret(USER, f"whsec_{n}"), range(4)))
+        found = set(pool.map(lambda n: endpoints.create_keyring(keyring(str(n))), range(4)))
     assert len(found) == 1
-    assert endpoints.account_secret(OTHER, "whsec_theirs") == "whsec_theirs"
+    assert endpoints.keyring(USER) == found.pop()
+    assert endpoints.create_keyring(keyring("theirs", OTHER)) == keyring("theirs", OTHER)
+
+
+def test_a_keyring_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -> None:
+    first = endpoints.create_keyring(keyring("1"))
+    second = replace(first, secrets=first.secrets[:1], version=2)
+    assert endpoints.replace_keyring(first, second)
+    assert not endpoints.replace_keyring(first, replace(first, version=2))
+    assert endpoints.keyring(USER) == second
+    assert not endpoints.replace_keyring(keyring("1", OTHER), replace(keyring("1", OTHER), version=2))
 
 
 def test_a_delivery_comes_back_as_it_was_written(deliveries: DeliveryStore) -> None:
@@ -254,9 +274,11 @@ def test_a_write_whose_answer_was_lost_is_a_write(table: Any, monkeypatch: pytes
     made = endpoints.create(endpoint())
     assert made == endpoint()
     lost.clear()
-    assert endpoints.replace(made, replace(made, active=False))
+    assert endpoints.replace(made, replace(made, active=False, version=2))
     lost.clear()
-    assert endpoints.account_secret(USER, "whsec_mine") == "whsec_mine"
+    assert endpoints.create_keyring(keyring("mine")) == keyring("mine")
+    lost.clear()
+    assert endpoints.replace_keyring(keyring("mine"), replace(keyring("mine"), version=2))
     lost.clear()
     first = deliveries.create(delivery())
     assert first == delivery()

@@ -34,7 +34,9 @@ from antiphon.speech.submit import NewJob, Submit
 from antiphon.speech.sweep import SweepJobs
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
+from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import CALLBACK, Delivery, Errand, Outcome
+from antiphon.webhooks.secrets import Secrets
 from tests.faults import KINDS, Crash, Faults
 from tests.integration.erasure.account import (
     LEASE,
@@ -342,6 +344,7 @@ def test_a_delivery_that_begins_while_the_account_goes_leaves_nothing(world: Wor
     wire = Wire()
     deliverer = Deliverer(
         endpoints=DynamoEndpointStore(world.table),
+        secrets=Secrets(MemoryVault(), world.clock),
         deliveries=Slow(world.table),
         events=DynamoEventStore(world.table),
         queue=Queue(),

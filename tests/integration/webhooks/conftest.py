@@ -108,6 +108,8 @@ def system(table: Table, monkeypatch: pytest.MonkeyPatch) -> System:
         "ISSUER": "http://127.0.0.1:8000",
     }.items():
         monkeypatch.setenv(variable, value)
+    key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("SECRETS_KEY_ID", key)
     monkeypatch.setenv("POWERTOOLS_DEV", "false")
     handlers = {}
     for name in ("publisher", "delivery", "webhooks"):

@@ -16,7 +16,9 @@ from antiphon.platform.ids import new_id
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore
 from antiphon.webhooks.guard import Guard
 from antiphon.webhooks.manage import Endpoints
+from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import delivery_id
+from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.sqs import SqsDeliveryQueue
 from tests.integration.webhooks.conftest import System, image_of, now, stream_record
 from tests.integration.webhooks.receivers import answers, receiver
@@ -246,8 +248,7 @@ def test_a_callback_url_of_a_job_is_signed_with_the_secret_of_the_account(system
         for _ in range(2):
             publish(system, happened(callback_url=place.url + "/done"))
             deliver(system)
-    secret = DynamoEndpointStore(system.table).account_secret(USER, "whsec_unused")
-    assert secret != "whsec_unused"
+    secret = call(system, "GET", "/v1/me/webhook-secret")[1]["secret"]
     assert len(place.got) == 2
     for got in place.got:
         Webhook(secret).verify(got.body, dict(got.headers))
@@ -380,8 +381,9 @@ def test_a_repeated_creation_answers_with_the_first_endpoint(system: System) -> 
 def test_a_creation_that_crashed_after_the_write_gives_the_same_endpoint_and_secret(system: System) -> None:
     """Q-20: the repeat is made from the same seed, so it finds its own row."""
     queue = SqsDeliveryQueue(system.sqs, system.queues["deliveries"])
+    secrets = Secrets(MemoryVault(), system_clock)
     endpoints = Endpoints(
-        DynamoEndpointStore(system.table), DynamoDeliveryStore(system.table), queue, Guard(), system_clock
+        DynamoEndpointStore(system.table), secrets, DynamoDeliveryStore(system.table), queue, Guard(), system_clock
     )
     seed = new_id("whk").removeprefix("whk_")
     first, again = (endpoints.create(USER, "https://hooks.example.com", ("*",), seed=seed) for _ in range(2))

@@ -20,6 +20,7 @@ from antiphon.webhooks.memory import (
     MemoryEndpointStore,
     MemoryEventStore,
     MemoryLanes,
+    MemoryVault,
 )
 from antiphon.webhooks.model import (
     CALLBACK,
@@ -32,10 +33,11 @@ from antiphon.webhooks.model import (
     Outcome,
     Status,
     delivery_id,
-    new_secret,
+    place_of,
 )
 from antiphon.webhooks.ports import Stale
 from antiphon.webhooks.publish import Publisher
+from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.sweep import SweepDeliveries
 from tests.unit.conftest import HeldClock
 
@@ -65,12 +67,15 @@ class World:
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
         self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index)
+        self.secrets = Secrets(MemoryVault(), clock)
         self.deliverer = Deliverer(
-            self.endpoints, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
+            self.endpoints, self.secrets, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
         )
         self.sweep = SweepDeliveries(self.deliveries, self.queue, clock)
+        name = derived_id("whk", clock(), "e")
+        secret, self.secret = self.secrets.make(place_of(USER, name))
         self.endpoint = self.endpoints.create(
-            Endpoint(derived_id("whk", clock(), "e"), USER, "https://hooks.example.com", ("*",), clock(), new_secret())
+            Endpoint(name, USER, "https://hooks.example.com", ("*",), clock(), (secret,))
         )
 
     def event(self, name: str = "a", **changes: Any) -> Event:

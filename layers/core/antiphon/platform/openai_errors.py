@@ -7,6 +7,7 @@ from typing import Any
 from antiphon.platform.errors import AntiphonError
 
 PATHS = frozenset({"/v1/chat/completions"})
+_BELOW = ("/v1/webhook_endpoints", "/v1/webhook_event_types")
 _TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -18,6 +19,11 @@ _CODES = {
     "quota_exceeded": "insufficient_quota",
     "rate_limited": "rate_limit_exceeded",
 }
+
+
+def speaks(path: str) -> bool:
+    """Whether this path speaks OpenAI's protocol."""
+    return path in PATHS or path.startswith(_BELOW)
 
 
 def status_of(error: AntiphonError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -57,7 +58,8 @@ def make_app(
     version: str,
     secret_answers: Collection[str] = (),
 ) -> FastAPI:
-    """secret_answers: paths whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the same seed."""
+    """secret_answers: paths (``*`` for an id) whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the
+    same seed."""
     app = FastAPI(
         title=title,
         version=version,
@@ -69,7 +71,7 @@ def make_app(
     )
 
     def failed(request: Request, error: AntiphonError) -> Response:
-        if request.url.path in openai_errors.PATHS:
+        if openai_errors.speaks(request.url.path):
             shown = json.dumps(openai_errors.error_object(error), ensure_ascii=False)
             kept = {name: value for name, value in headers(error).items() if name != "Content-Type"}
             return Response(shown, openai_errors.status_of(error), kept, "application/json")
@@ -112,7 +114,7 @@ def make_app(
         try:
             let_in = await run_in_threadpool(gate.enter, event, request_id)
             await _check_body(request)
-            response = await _once(request, call_next, idempotency, secret=request.url.path in secret_answers)
+            response = await _once(request, call_next, idempotency, secret=_matches(request, secret_answers))
         except AntiphonError as error:
             response = failed(request, error)
         except Exception as defect:
@@ -147,6 +149,10 @@ async def _ended(response: Response) -> tuple[Response, Ended]:
         response = Response(content, response.status_code, dict(response.headers))
     replayed = "Idempotent-Replayed" in response.headers
     return response, Ended.of(response.status_code, bytes(response.body).decode(), replayed=replayed)
+
+
+def _matches(request: Request, paths: Collection[str]) -> bool:
+    return any(fnmatchcase(request.url.path, path) for path in paths)
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:

@@ -23,10 +23,11 @@ from antiphon.webhooks.model import (
     canceled,
     delivery_id,
     expects,
-    new_secret,
     next_errand,
+    place_of,
 )
 from antiphon.webhooks.ports import DeliveryQueue, DeliveryStore, EndpointStore, EventStore, Sender, Stale
+from antiphon.webhooks.secrets import AccountSecret, Secrets
 from antiphon.webhooks.sign import signature_headers
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Receiver:
+    """secrets: newest first; while one replaces another, all of them sign."""
+
     url: str
-    secret: str
+    secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Deliverer:
     """draw: uniform in [0, 1), for the jitter."""
 
     endpoints: EndpointStore
+    secrets: Secrets
     deliveries: DeliveryStore
     events: EventStore
     queue: DeliveryQueue
@@ -77,9 +81,7 @@ class Deliverer:
             return self._change(delivery, errand, canceled) if delivery.status is Status.PENDING else delivery
         at = self.clock()
         body = delivery.body.encode()
-        outcome = self.sender.post(
-            receiver.url, signature_headers((receiver.secret,), delivery.event_id, at, body), body
-        )
+        outcome = self.sender.post(receiver.url, signature_headers(receiver.secrets, delivery.event_id, at, body), body)
         after = self._record(delivery, errand, at, outcome)
         if outcome.gone:
             self._disable(delivery)
@@ -101,8 +103,10 @@ class Deliverer:
     def _receiver(self, delivery: Delivery, endpoint: Endpoint | None) -> Receiver | None:
         """Where this attempt goes: an endpoint's address and secret may have changed since the last one."""
         if delivery.endpoint_id == CALLBACK:
-            return Receiver(delivery.url, self.endpoints.account_secret(delivery.user_id, new_secret()))
-        return Receiver(endpoint.url, endpoint.secret) if endpoint and endpoint.active else None
+            return Receiver(delivery.url, AccountSecret(self.endpoints, self.secrets).texts(delivery.user_id))
+        if endpoint is None or not endpoint.active:
+            return None
+        return Receiver(endpoint.url, self.secrets.texts(endpoint.secrets, place_of(endpoint.user_id, endpoint.id)))
 
     def _record(self, delivery: Delivery, errand: Errand, at: datetime, outcome: Outcome) -> Delivery | None:
         now, draw = self.clock(), self.draw()
@@ -136,6 +140,7 @@ class Deliverer:
             endpoint = self.endpoints.get(delivery.user_id, delivery.endpoint_id)
             if endpoint is None or not endpoint.active:
                 return
-            if self.endpoints.replace(endpoint, replace(endpoint, active=False, disabled_reason="gone")):
+            off = replace(endpoint, active=False, disabled_reason="gone", version=endpoint.version + 1)
+            if self.endpoints.replace(endpoint, off):
                 return
         raise Stale

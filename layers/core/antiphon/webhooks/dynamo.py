@@ -1,6 +1,6 @@
 """Endpoints, deliveries and events in the table.
 
-The secrets of endpoints lie in their rows, which the table encrypts at rest; nothing but `Endpoint.secret` and the answer to its creation shows them.
+The secrets of endpoints and accounts lie in their rows as the vault has sealed them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,40 @@ from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_of_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, Row, Table
-from antiphon.webhooks.model import CALLBACK, KEEP, MAX_ENDPOINTS, Attempt, Delivery, Endpoint, Outcome, Status, Trigger
+from antiphon.webhooks.model import (
+    CALLBACK,
+    KEEP,
+    MAX_ENDPOINTS,
+    Attempt,
+    Delivery,
+    Endpoint,
+    Keyring,
+    Outcome,
+    Secret,
+    Status,
+    Trigger,
+)
 from antiphon.webhooks.ports import Stale
 
 _LOST = "ConditionalCheckFailedException"
-_ACCOUNT_SECRET = "webhook-secret"
+_KEYRING = "webhook-secret"
 
 
 class EndpointRow(Row):
     url = UnicodeAttribute()
     events = JSONAttribute()
     created_at = UnicodeAttribute()
-    secret = UnicodeAttribute()
+    secrets = JSONAttribute()
     description = UnicodeAttribute(null=True)
     active = BooleanAttribute()
     disabled_reason = UnicodeAttribute(null=True)
+    updated_at = UnicodeAttribute(null=True)
+    version = NumberAttribute()
 
 
-class AccountSecretRow(Row):
-    secret = UnicodeAttribute()
+class KeyringRow(Row):
+    secrets = JSONAttribute()
+    version = NumberAttribute()
 
 
 class DeliveryRow(Row):
@@ -60,6 +75,17 @@ class DeliveryRefRow(Row):
     endpoint_id = UnicodeAttribute()
 
 
+def _secrets_data(secrets: tuple[Secret, ...]) -> list[list[str | None]]:
+    return [[s.id, s.sealed, s.hint, rfc3339(s.created_at), rfc3339(s.until) if s.until else None] for s in secrets]
+
+
+def _secrets_of(data: list[list[Any]]) -> tuple[Secret, ...]:
+    return tuple(
+        Secret(name, sealed, hint, from_rfc3339(created), until and from_rfc3339(until))
+        for name, sealed, hint, created, until in data
+    )
+
+
 def _endpoint_of(row: EndpointRow) -> Endpoint:
     return Endpoint(
         id=row.sk.removeprefix("webhook#"),
@@ -67,10 +93,12 @@ def _endpoint_of(row: EndpointRow) -> Endpoint:
         url=row.url,
         events=tuple(row.events),
         created_at=from_rfc3339(row.created_at),
-        secret=row.secret,
+        secrets=_secrets_of(row.secrets),
         description=row.description or "",
         active=row.active,
         disabled_reason=row.disabled_reason,
+        updated_at=from_rfc3339(row.updated_at) if row.updated_at else None,
+        version=int(row.version),
     )
 
 
@@ -82,10 +110,12 @@ def _row_of_endpoint(rows: type[EndpointRow], endpoint: Endpoint) -> EndpointRow
         url=endpoint.url,
         events=list(endpoint.events),
         created_at=rfc3339(endpoint.created_at),
-        secret=endpoint.secret,
+        secrets=_secrets_data(endpoint.secrets),
         description=endpoint.description or None,
         active=endpoint.active,
         disabled_reason=endpoint.disabled_reason,
+        updated_at=rfc3339(endpoint.updated_at) if endpoint.updated_at else None,
+        version=endpoint.version,
     )
 
 
@@ -94,7 +124,7 @@ class DynamoEndpointStore:
         self._table = table
         self._rows = table.bind(EndpointRow)
         self._traces = table.bind(Row)
-        self._secrets = table.bind(AccountSecretRow)
+        self._keyrings = table.bind(KeyringRow)
 
     def create(self, endpoint: Endpoint) -> Endpoint:
         row = _row_of_endpoint(self._rows, endpoint)
@@ -124,16 +154,9 @@ class DynamoEndpointStore:
         return [_endpoint_of(row) for row in found]
 
     def replace(self, before: Endpoint, after: Endpoint) -> bool:
-        rows = self._rows
-        unchanged = (
-            (rows.url == before.url)
-            & (rows.secret == before.secret)
-            & (rows.active == before.active)
-            & (rows.events == list(before.events))
-        )
-        row = _row_of_endpoint(rows, after)
+        row = _row_of_endpoint(self._rows, after)
         try:
-            row.save(condition=unchanged)
+            row.save(condition=self._rows.version == before.version)
         except PutError as error:
             if error.cause_response_code != _LOST:
                 raise
@@ -154,25 +177,40 @@ class DynamoEndpointStore:
             return False
         return True
 
-    def account_secret(self, user_id: str, proposed: str) -> str:
-        stored = self._account_secret(user_id)
-        if stored is not None:
-            return stored
-        row = self._secrets(f"user#{user_id}", _ACCOUNT_SECRET, row="webhook_secret", secret=proposed)
+    def keyring(self, user_id: str) -> Keyring | None:
         try:
-            row.save(condition=self._secrets.pk.does_not_exist())
+            row = self._keyrings.get(f"user#{user_id}", _KEYRING, consistent_read=True)
+        except self._keyrings.DoesNotExist:
+            return None
+        return Keyring(user_id, _secrets_of(row.secrets), int(row.version))
+
+    def create_keyring(self, keyring: Keyring) -> Keyring:
+        try:
+            self._row_of_keyring(keyring).save(condition=self._keyrings.pk.does_not_exist())
         except PutError as error:
-            stored = self._account_secret(user_id) if error.cause_response_code == _LOST else None
+            stored = self.keyring(keyring.user_id) if error.cause_response_code == _LOST else None
             if stored is None:
                 raise
             return stored
-        return proposed
+        return keyring
 
-    def _account_secret(self, user_id: str) -> str | None:
+    def replace_keyring(self, before: Keyring, after: Keyring) -> bool:
         try:
-            return self._secrets.get(f"user#{user_id}", _ACCOUNT_SECRET, consistent_read=True).secret
-        except self._secrets.DoesNotExist:
-            return None
+            self._row_of_keyring(after).save(condition=self._keyrings.version == before.version)
+        except PutError as error:
+            if error.cause_response_code != _LOST:
+                raise
+            return self.keyring(after.user_id) == after
+        return True
+
+    def _row_of_keyring(self, keyring: Keyring) -> KeyringRow:
+        return self._keyrings(
+            f"user#{keyring.user_id}",
+            _KEYRING,
+            row="webhook_secret",
+            secrets=_secrets_data(keyring.secrets),
+            version=keyring.version,
+        )
 
 
 def _partition(user_id: str, endpoint_id: str) -> str:

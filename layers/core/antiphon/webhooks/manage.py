@@ -20,9 +20,10 @@ from antiphon.webhooks.model import (
     Endpoint,
     Errand,
     begin,
-    new_secret,
+    place_of,
 )
 from antiphon.webhooks.ports import DeliveryQueue, DeliveryStore, EndpointStore
+from antiphon.webhooks.secrets import Secrets, until_written
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Endpoints:
     """seed, in all of its methods: of the request; the same one makes the same ids, so a repeated request changes nothing."""
 
     endpoints: EndpointStore
+    secrets: Secrets
     deliveries: DeliveryStore
     queue: DeliveryQueue
     guard: Guard
@@ -54,8 +56,8 @@ class Endpoints:
         description: str = "",
         active: bool = True,
         seed: str | None = None,
-    ) -> Endpoint:
-        """Raises Blocked for an address that may not be called, Conflict when there are as many endpoints as a user may have."""
+    ) -> tuple[Endpoint, str]:
+        """With its secret, as it is shown. Raises Blocked for an address that may not be called, Conflict when there are as many endpoints as a user may have."""
         self.guard.check_syntax(url, "url")
         now = self.clock()
         endpoint_id = derived_id("whk", time_of(f"whk_{seed}"), user_id, seed) if seed else new_id("whk", now)
@@ -63,9 +65,27 @@ class Endpoints:
         # Two requests at once may both see the last free place; one endpoint more does no harm.
         if len(others) >= MAX_ENDPOINTS:
             raise Conflict(f"There are {MAX_ENDPOINTS} webhooks already; delete one first.", code="too_many_webhooks")
-        return self.endpoints.create(
-            Endpoint(endpoint_id, user_id, url, events, now, new_secret(), description, active)
-        )
+        place = place_of(user_id, endpoint_id)
+        secret, text = self.secrets.make(place, seed)
+        wanted = Endpoint(endpoint_id, user_id, url, events, now, (secret,), description, active=active, updated_at=now)
+        made = self.endpoints.create(wanted)
+        return made, text if secret in made.secrets else self.secrets.shown(made.secrets, place, seed)
+
+    def rotate(
+        self, user_id: str, endpoint_id: str, *, keep_old: bool = True, seed: str | None = None
+    ) -> tuple[Endpoint, str]:
+        """With the new secret, as it is shown. keep_old: the ones before sign for another 24 hours. Raises NotFound, Conflict."""
+
+        def attempt() -> tuple[Endpoint, str] | None:
+            before = self.get(user_id, endpoint_id)
+            place = place_of(user_id, endpoint_id)
+            secrets, text = self.secrets.rotate(before.secrets, place, seed, keep_old=keep_old)
+            if secrets is before.secrets:
+                return before, text
+            after = replace(before, secrets=secrets, updated_at=self.clock(), version=before.version + 1)
+            return (after, text) if self.endpoints.replace(before, after) else None
+
+        return until_written(attempt)
 
     def get(self, user_id: str, endpoint_id: str) -> Endpoint:
         found = self.endpoints.get(user_id, endpoint_id)
@@ -79,16 +99,19 @@ class Endpoints:
 
     def change(self, user_id: str, endpoint_id: str, wish: Wish) -> Endpoint:
         """Switching it on again forgets why it was switched off."""
-        before = self.get(user_id, endpoint_id)
         if wish.url is not None:
             self.guard.check_syntax(wish.url, "url")
         asked = {name: value for name, value in vars(wish).items() if value is not None}
-        after = replace(before, **asked, disabled_reason=None if wish.active else before.disabled_reason)
-        if not self.endpoints.replace(before, after):
-            raise Conflict(
-                "The webhook was changed at the same moment; read it and try again.", code="changed_meanwhile"
-            )
-        return after
+
+        def attempt() -> Endpoint | None:
+            before = self.get(user_id, endpoint_id)
+            after = replace(before, **asked, disabled_reason=None if wish.active else before.disabled_reason)
+            if after == before:
+                return before
+            after = replace(after, updated_at=self.clock(), version=before.version + 1)
+            return after if self.endpoints.replace(before, after) else None
+
+        return until_written(attempt)
 
     def delete(self, user_id: str, endpoint_id: str) -> None:
         if not self.endpoints.delete(user_id, endpoint_id, self.clock()):
@@ -104,7 +127,7 @@ class Endpoints:
         self, user_id: str, endpoint_id: str, *, seed: str | None = None, request_id: str | None = None
     ) -> Delivery:
         """A ``webhook.test`` event for this endpoint alone."""
-        endpoint = self._switched_on(user_id, endpoint_id)
+        endpoint = self.switched_on(user_id, endpoint_id)
         now = self.clock()
         event_id = derived_id("evt", time_of(f"evt_{seed}"), user_id, seed) if seed else new_id("evt", now)
         event = Event(
@@ -126,7 +149,7 @@ class Endpoints:
         if delivery is None or delivery.user_id != user_id or delivery.expires_at <= self.clock():
             raise NotFound("There is no such delivery.")
         if delivery.endpoint_id != CALLBACK:
-            self._switched_on(user_id, delivery.endpoint_id)
+            self.switched_on(user_id, delivery.endpoint_id)
         if len(delivery.attempts) >= MAX_ATTEMPTS_KEPT:
             raise Conflict(
                 f"This delivery was tried {MAX_ATTEMPTS_KEPT} times; that is the most.", code="too_many_attempts"
@@ -135,7 +158,8 @@ class Endpoints:
         self.queue.send(Errand(user_id, delivery.endpoint_id, delivery.event_id, manual=manual), request_id=request_id)
         return delivery
 
-    def _switched_on(self, user_id: str, endpoint_id: str) -> Endpoint:
+    def switched_on(self, user_id: str, endpoint_id: str) -> Endpoint:
+        """Raises NotFound, Conflict ``webhook_disabled``."""
         endpoint = self.get(user_id, endpoint_id)
         if not endpoint.active:
             raise Conflict("The webhook is switched off; switch it on first.", code="webhook_disabled")

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
-from antiphon.webhooks.model import MAX_QUEUE_DELAY, Delivery, Endpoint, Errand
+from antiphon.webhooks.model import MAX_QUEUE_DELAY, Delivery, Endpoint, Errand, Keyring
 from antiphon.webhooks.ports import Stale
 
 
 class MemoryEndpointStore:
     def __init__(self) -> None:
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
-        self._secrets: dict[str, str] = {}
+        self._keyrings: dict[str, Keyring] = {}
 
     def create(self, endpoint: Endpoint) -> Endpoint:
         return self._endpoints.setdefault((endpoint.user_id, endpoint.id), endpoint)
@@ -27,7 +27,8 @@ class MemoryEndpointStore:
         return sorted((e for e in self._endpoints.values() if e.user_id == user_id), key=lambda e: e.id, reverse=True)
 
     def replace(self, before: Endpoint, after: Endpoint) -> bool:
-        if self.get(before.user_id, before.id) not in (before, after):
+        found = self.get(before.user_id, before.id)
+        if found is None or (found.version != before.version and found != after):
             return False
         self._endpoints[after.user_id, after.id] = after
         return True
@@ -35,8 +36,31 @@ class MemoryEndpointStore:
     def delete(self, user_id: str, endpoint_id: str, at: datetime) -> bool:
         return self._endpoints.pop((user_id, endpoint_id), None) is not None
 
-    def account_secret(self, user_id: str, proposed: str) -> str:
-        return self._secrets.setdefault(user_id, proposed)
+    def keyring(self, user_id: str) -> Keyring | None:
+        return self._keyrings.get(user_id)
+
+    def create_keyring(self, keyring: Keyring) -> Keyring:
+        return self._keyrings.setdefault(keyring.user_id, keyring)
+
+    def replace_keyring(self, before: Keyring, after: Keyring) -> bool:
+        found = self.keyring(before.user_id)
+        if found is None or (found.version != before.version and found != after):
+            return False
+        self._keyrings[after.user_id] = after
+        return True
+
+
+class MemoryVault:
+    """Seals by naming the place; nobody should be able to read it, so it turns the text around."""
+
+    def seal(self, secret: str, place: str) -> str:
+        return f"{place}|{secret[::-1]}"
+
+    def open(self, sealed: str, place: str) -> str:
+        where, _, text = sealed.partition("|")
+        if where != place:
+            raise ValueError("sealed for another place")
+        return text[::-1]
 
 
 class MemoryDeliveryStore:

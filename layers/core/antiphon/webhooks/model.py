@@ -34,6 +34,10 @@ GRACE = timedelta(minutes=5)
 MAX_QUEUE_DELAY = timedelta(seconds=900)
 SWEEP_AHEAD = timedelta(seconds=60)
 """The sweep runs every minute and sends what is due before it runs again."""
+MAX_SECRETS = 10
+"""Secrets of one endpoint or account that sign at the same time."""
+OVERLAP = timedelta(hours=24)
+"""How long a secret that was replaced signs beside the new one."""
 ERASED = "erased"
 """Why an endpoint was switched off whose account is being erased: nothing may be written about it any more."""
 CALLBACK = "callback"
@@ -64,18 +68,41 @@ EVENT_TYPES = (
 
 
 @dataclass(frozen=True)
+class Secret:
+    """A secret as it is kept. ``sealed``: what the vault made of it; ``hint``: what may be shown of it; ``until``: when it stops signing, None for the newest."""
+
+    id: str
+    sealed: str = field(repr=False)
+    hint: str
+    created_at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """``events``: patterns, see `matches`; ``secret``: never shown again after creation; ``disabled_reason``: ``gone`` (it answered 410) or None."""
+    """``events``: patterns, see `matches`; ``secrets``: newest first; ``disabled_reason``: ``gone`` (it answered 410) or None; ``updated_at``: last change by
+    its owner; ``version``: grows with every change, for conditional writes."""
 
     id: str
     user_id: str
     url: str
     events: tuple[str, ...]
     created_at: datetime
-    secret: str = field(repr=False)
+    secrets: tuple[Secret, ...]
     description: str = ""
     active: bool = True
     disabled_reason: str | None = None
+    updated_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """What signs the deliveries to the ``callback_url`` of an account's jobs."""
+
+    user_id: str
+    secrets: tuple[Secret, ...]
+    version: int = 1
 
 
 class Status(StrEnum):
@@ -170,6 +197,27 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def hint_of(secret: str) -> str:
+    return f"{secret[:6]}…{secret[-4:]}"
+
+
+def place_of(user_id: str, endpoint_id: str) -> str:
+    """Where a sealed secret belongs: it opens nowhere else."""
+    return f"{user_id}/{endpoint_id}"
+
+
+def signing(secrets: tuple[Secret, ...], now: datetime) -> tuple[Secret, ...]:
+    """Those that sign at this moment, newest first."""
+    return tuple(s for s in secrets if s.until is None or s.until > now)
+
+
+def rotated(secrets: tuple[Secret, ...], new: Secret, now: datetime, *, keep_old: bool = True) -> tuple[Secret, ...]:
+    """The new one first; what signed until now does so for another `OVERLAP`, or no longer. Those that have ended are forgotten."""
+    if not keep_old:
+        return (new,)
+    return (new, *(replace(s, until=s.until or now + OVERLAP) for s in signing(secrets, now)))
+
+
 def matches(patterns: tuple[str, ...], event_type: str) -> bool:
     """``*`` is every event, ``speech.*`` every one below ``speech``, anything else exactly that one."""
     return any(p in ("*", event_type) or (p.endswith(".*") and event_type.startswith(p[:-1])) for p in patterns)
@@ -194,7 +242,8 @@ def body_of(event: Event) -> str:
     return text.encode(errors="replace").decode()
 
 
-def begin(event: Event, endpoint_id: str, url: str, now: datetime) -> Delivery:
+def begin(event: Event, endpoint_id: str, url: str, now: datetime, *, planned: bool = True) -> Delivery:
+    """planned: whether it is to be attempted by itself, until it succeeds; otherwise only when somebody asks."""
     return Delivery(
         id=delivery_id(event.id, endpoint_id),
         user_id=event.user_id,
@@ -204,8 +253,9 @@ def begin(event: Event, endpoint_id: str, url: str, now: datetime) -> Delivery:
         url=url,
         body=body_of(event),
         created_at=now,
-        next_attempt_at=now,
-        due_at=now + GRACE,
+        status=Status.PENDING if planned else Status.FAILED,
+        next_attempt_at=now if planned else None,
+        due_at=now + GRACE if planned else None,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
-from antiphon.webhooks.model import Delivery, Endpoint, Errand, Outcome
+from antiphon.webhooks.model import Delivery, Endpoint, Errand, Keyring, Outcome
 
 
 class Stale(Exception):
@@ -26,13 +26,19 @@ class EndpointStore(Protocol):
         """All of them, newest first, by one consistent query: there are at most `MAX_ENDPOINTS`."""
 
     def replace(self, before: Endpoint, after: Endpoint) -> bool:
-        """Write ``after`` if the row is there and still as ``before``; False where it is not."""
+        """Write ``after`` if the row is there and still as ``before``, by its version; False where it is not."""
 
     def delete(self, user_id: str, endpoint_id: str, at: datetime) -> bool:
         """False where there was none. What was delivered to it stays until it expires, and can be found until then."""
 
-    def account_secret(self, user_id: str, proposed: str) -> str:
-        """The secret that signs a user's ``callback_url`` deliveries: the stored one, or the proposed one, stored now."""
+    def keyring(self, user_id: str) -> Keyring | None:
+        """Of the account, for the ``callback_url`` of its jobs. One consistent read."""
+
+    def create_keyring(self, keyring: Keyring) -> Keyring:
+        """The keyring as it is stored now: this one, or the one that came first."""
+
+    def replace_keyring(self, before: Keyring, after: Keyring) -> bool:
+        """As `replace`."""
 
 
 class DeliveryStore(Protocol):
@@ -70,6 +76,15 @@ class DeliveryQueue(Protocol):
         negative; ValueError above the 900 s that SQS can hold."""
 
 
+class Vault(Protocol):
+    """Keeps secrets unreadable wherever they are stored."""
+
+    def seal(self, secret: str, place: str) -> str:
+        """place: where the secret will lie; what is sealed for one place does not open in another."""
+
+    def open(self, sealed: str, place: str) -> str: ...
+
+
 class Lanes(Protocol):
     def send(self, user_id: str, dispatch: Dispatch, *, request_id: str | None = None) -> None:
         """Put the job on its lane, the user being the message group."""
@@ -80,4 +95,4 @@ class Sender(Protocol):
         """One request, no redirect followed. Never raises for what a receiver does."""
 
 
-__all__ = ["DeliveryQueue", "DeliveryStore", "EndpointStore", "EventStore", "Lanes", "Sender", "Stale"]
+__all__ = ["DeliveryQueue", "DeliveryStore", "EndpointStore", "EventStore", "Lanes", "Sender", "Stale", "Vault"]
