@@ -760,6 +760,7 @@ ANSWERS: dict[str, dict[int, Any]] = {
     },
     "GET /v1/webhook_event_types": {200: closed({"object": {"const": "list"}, "data": many(TEXT)})},
     "GET /v1/webhooks/{id}/deliveries": {200: page(ref("Delivery"))},
+    "POST /v1/webhooks/{id}/replay": {202: closed({"queued": COUNT, "next_since": maybe(TIME)})},
     "POST /v1/deliveries/{id}/redeliver": {202: ref("Delivery")},
     "GET /v1/health": {200: ref("Health")},
     "GET /v1/health/live": {200: ref("Live")},

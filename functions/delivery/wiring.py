@@ -14,6 +14,7 @@ from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, D
 from antiphon.webhooks.guard import Guard
 from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.send import HttpSender, trusted_roots
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 from antiphon.webhooks.sqs import SqsDeliveryQueue
 from antiphon.webhooks.vault_kms import KmsVault
 
@@ -55,6 +56,7 @@ def deliverer() -> Deliverer:
         deliveries=DynamoDeliveryStore(table),
         events=DynamoEventStore(table),
         queue=SqsDeliveryQueue(boto3.client("sqs", region_name=settings.region), settings.deliveries_queue),
+        slots=DynamoSlots(table),
         sender=HttpSender(Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,)), trusted_roots()),
         clock=system_clock,
         draw=random.random,

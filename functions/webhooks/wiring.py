@@ -22,6 +22,7 @@ from antiphon.platform.telemetry import make_logger
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.guard import Guard
 from antiphon.webhooks.manage import Endpoints
+from antiphon.webhooks.replay import Replay
 from antiphon.webhooks.secrets import AccountSecret, Secrets
 from antiphon.webhooks.sqs import SqsDeliveryQueue
 from antiphon.webhooks.vault_kms import KmsVault
@@ -79,13 +80,15 @@ class Wiring:
             guard=Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,)),
             clock=system_clock,
         )
-        self._events = DynamoEventStore(table)
+        self._table, self._events = table, DynamoEventStore(table)
+        self.replay = Replay(self.endpoints, self._events, system_clock)
 
     @cached_property
     def try_out(self) -> TryOut:
         """Made when somebody asks for it: what it loads, no other request needs."""
         from antiphon.webhooks.deliver import Deliverer
         from antiphon.webhooks.send import HttpSender, trusted_roots
+        from antiphon.webhooks.slots_dynamo import DynamoSlots
         from antiphon.webhooks.try_out import TryOut
 
         endpoints = self.endpoints
@@ -95,6 +98,7 @@ class Wiring:
             deliveries=endpoints.deliveries,
             events=self._events,
             queue=endpoints.queue,
+            slots=DynamoSlots(self._table),
             sender=HttpSender(endpoints.guard, trusted_roots()),
             clock=system_clock,
             draw=random.random,

@@ -15,13 +15,16 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
-from antiphon.webhooks.memory import MemoryDeliveryStore, MemoryEndpointStore, MemoryEventStore
+from antiphon.webhooks.memory import MemoryDeliveryStore, MemoryEndpointStore, MemoryEventStore, MemorySlots
 from antiphon.webhooks.model import (
     CALLBACK,
     KEEP,
     OVERLAP,
+    SLOT_FOR,
+    SLOTS,
     Delivery,
     Endpoint,
+    Failing,
     Keyring,
     Outcome,
     Secret,
@@ -31,7 +34,8 @@ from antiphon.webhooks.model import (
     next_errand,
     swept,
 )
-from antiphon.webhooks.ports import DeliveryStore, EndpointStore, Stale
+from antiphon.webhooks.ports import DeliveryStore, EndpointStore, EventStore, Slots, Stale
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 USER, OTHER = "usr_01", "usr_02"
@@ -98,6 +102,95 @@ def test_an_endpoint_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -
     assert endpoints.get(USER, first.id) == second
     assert not endpoints.replace(first, replace(first, url="https://late.example.com", version=2))
     assert endpoints.get(USER, first.id) == second
+
+
+def test_an_endpoint_keeps_what_is_known_of_its_failures(endpoints: EndpointStore) -> None:
+    """W-17."""
+    made = endpoint(failing=Failing(NOW, NOW + KEEP), ended_at=NOW, updated_at=NOW)
+    assert endpoints.create(made) == made
+    after = replace(made, failing=Failing(NOW, NOW, NOW), version=2)
+    assert endpoints.replace(made, after)
+    assert endpoints.get(USER, made.id) == after
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def stores(request: pytest.FixtureRequest) -> tuple[EndpointStore, EventStore]:
+    if request.param == "memory":
+        memory = MemoryEventStore()
+        return MemoryEndpointStore(memory), memory
+    table = request.getfixturevalue("table")
+    return DynamoEndpointStore(table), DynamoEventStore(table)
+
+
+def happened(number: int) -> Event:
+    at = NOW + timedelta(seconds=number)
+    return Event(derived_id("evt", at, str(number)), USER, "webhook.disabled", at, {"id": "whk_1"})
+
+
+def test_a_change_and_its_event_are_written_together_or_not_at_all(stores: tuple[EndpointStore, EventStore]) -> None:
+    """W-16, W-21."""
+    endpoints, events = stores
+    made = endpoints.create(endpoint())
+    off = replace(made, active=False, version=2)
+    assert endpoints.replace(made, off, happened(1))
+    assert not endpoints.replace(made, replace(off, url="https://late.example.com"), happened(2))
+    assert endpoints.get(USER, made.id) == off
+    assert list(events.between(USER, NOW, NOW + KEEP)) == [happened(1)]
+
+
+def test_events_and_deliveries_of_a_range_come_in_order_without_its_end(
+    stores: tuple[EndpointStore, EventStore], deliveries: DeliveryStore, request: pytest.FixtureRequest
+) -> None:
+    """W-19."""
+    endpoints, events = stores
+    made = endpoints.create(endpoint())
+    for number in range(5):
+        after = replace(made, version=made.version + 1)
+        assert endpoints.replace(made, after, happened(number))
+        made = after
+    since, until = NOW + timedelta(seconds=1), NOW + timedelta(seconds=4)
+    assert list(events.between(USER, since, until)) == [happened(n) for n in (1, 2, 3)]
+    assert list(events.between(USER, since, until, newest_first=True)) == [happened(n) for n in (3, 2, 1)]
+    assert list(events.between(OTHER, since, until)) == []
+    stored = [deliveries.create(delivery(n)) for n in range(5)]
+    deliveries.create(delivery(2, "whk_2"))
+    assert list(deliveries.between(USER, "whk_1", since, until, NOW)) == stored[1:4]
+    assert list(deliveries.between(USER, "whk_1", since, until, NOW + KEEP + timedelta(seconds=2))) == stored[3:4]
+    assert list(deliveries.between(USER, CALLBACK, since, until, NOW)) == []
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def slots(request: pytest.FixtureRequest) -> Slots:
+    return MemorySlots() if request.param == "memory" else DynamoSlots(request.getfixturevalue("table"))
+
+
+def test_an_endpoint_has_its_slots_and_no_other_takes_them(slots: Slots) -> None:
+    """W-23."""
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(lambda _: slots.take(USER, "whk_1", NOW), range(SLOTS)))
+    while None in taken:  # who was too late three times is put off, though there were some
+        taken[taken.index(None)] = slots.take(USER, "whk_1", NOW)
+    assert {slot.number for slot in taken if slot} == set(range(SLOTS))
+    assert slots.take(USER, "whk_1", NOW) is None
+    for user_id, endpoint_id in ((USER, "whk_2"), (USER, CALLBACK), (OTHER, CALLBACK)):
+        assert slots.take(user_id, endpoint_id, NOW) is not None
+    first = taken[0]
+    assert first is not None
+    slots.free(first)
+    slots.free(first)
+    again = slots.take(USER, "whk_1", NOW + timedelta(seconds=1))
+    assert again is not None
+    assert again.number == first.number
+    slots.free(first)
+    assert slots.take(USER, "whk_1", NOW + timedelta(seconds=1)) is None
+
+
+def test_a_slot_whose_holder_died_is_free_when_its_time_is_over(slots: Slots) -> None:
+    for _ in range(SLOTS):
+        assert slots.take(USER, "whk_1", NOW) is not None
+    late = NOW + SLOT_FOR - timedelta(milliseconds=1)
+    assert slots.take(USER, "whk_1", late) is None
+    assert slots.take(USER, "whk_1", NOW + SLOT_FOR) is not None
 
 
 def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> None:

@@ -38,6 +38,7 @@ BODIES = {
     "PATCH /v1/devices/{id}": {"name": "mine"},
     "POST /v1/devices/{id}/commands": {"action": "notify"},
     "POST /v1/webhook_endpoints/{id}": {"name": "mine"},
+    "POST /v1/webhooks/{id}/replay": {"since": "2026-01-01T00:00:00Z"},
     "POST /v1/webhook_endpoints/{id}/test": {"event_type": "run.failed"},
     "POST /v1/devices/{id}/commands/{command_id}/result": {"status": "succeeded"},
 }

@@ -37,6 +37,7 @@ from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, D
 from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import CALLBACK, Delivery, Errand, Outcome
 from antiphon.webhooks.secrets import Secrets
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 from tests.faults import KINDS, Crash, Faults
 from tests.integration.erasure.account import (
     LEASE,
@@ -348,6 +349,7 @@ def test_a_delivery_that_begins_while_the_account_goes_leaves_nothing(world: Wor
         deliveries=Slow(world.table),
         events=DynamoEventStore(world.table),
         queue=Queue(),
+        slots=DynamoSlots(world.table),
         sender=wire,
         clock=world.clock,
         draw=lambda: 0.5,

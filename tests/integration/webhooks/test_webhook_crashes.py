@@ -23,6 +23,7 @@ from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import CALLBACK, Endpoint, Errand, Outcome, delivery_id, place_of
 from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.secrets import Secrets
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
 from antiphon.webhooks.sweep import SweepDeliveries
 from tests.contract.conftest import REGION
@@ -50,7 +51,7 @@ class Rows:
             DynamoDeliveryStore(table),
             DynamoEventStore(table),
         )
-        self.outbox = table.bind(EventRow)
+        self.outbox, self.slots = table.bind(EventRow), DynamoSlots(table)
 
 
 class Run:
@@ -82,7 +83,7 @@ class Run:
             MemoryIndexQueue(),
         )
         self.deliverer = Deliverer(
-            self.endpoints, secrets, self.deliveries, rows.events, self.queue, self.wire, clock, lambda: 0.5
+            self.endpoints, secrets, self.deliveries, rows.events, self.queue, rows.slots, self.wire, clock, lambda: 0.5
         )
         self.sweep = SweepDeliveries(self.deliveries, self.queue, clock)
 

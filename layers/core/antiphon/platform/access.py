@@ -151,6 +151,7 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/webhook_endpoints/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
         "GET /v1/webhook_event_types": _keyed("webhooks:read"),
         "POST /v1/webhooks/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
+        "POST /v1/webhooks/{id}/replay": _keyed("webhooks:write", "webhook.replay", creates=True),
         "GET /v1/webhooks/{id}/deliveries": _keyed("webhooks:read"),
         "POST /v1/deliveries/{id}/redeliver": _keyed("webhooks:write", "delivery.redeliver", creates=True),
         "GET /v1/devices": _keyed("devices:read"),

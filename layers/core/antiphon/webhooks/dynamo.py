@@ -13,10 +13,12 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, TransactWriteError
+from pynamodb.transactions import TransactWrite
 
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
-from antiphon.platform.outbox import EventRow, event_of_row
+from antiphon.platform.ids import first_id
+from antiphon.platform.outbox import EventRow, event_of_row, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, Row, Table
 from antiphon.webhooks.model import (
@@ -26,6 +28,7 @@ from antiphon.webhooks.model import (
     Attempt,
     Delivery,
     Endpoint,
+    Failing,
     Keyring,
     Outcome,
     Secret,
@@ -47,6 +50,8 @@ class EndpointRow(Row):
     active = BooleanAttribute()
     disabled_reason = UnicodeAttribute(null=True)
     updated_at = UnicodeAttribute(null=True)
+    failing = JSONAttribute(null=True)
+    ended_at = UnicodeAttribute(null=True)
     version = NumberAttribute()
 
 
@@ -86,6 +91,19 @@ def _secrets_of(data: list[list[Any]]) -> tuple[Secret, ...]:
     )
 
 
+def _time(text: str | None) -> datetime | None:
+    return from_rfc3339(text) if text else None
+
+
+def _failing_data(failing: Failing) -> list[str | None]:
+    return [rfc3339(failing.first), rfc3339(failing.last), rfc3339(failing.since) if failing.since else None]
+
+
+def _failing_of(data: list[str | None]) -> Failing:
+    first, last, since = data
+    return Failing(from_rfc3339(first or ""), from_rfc3339(last or ""), _time(since))
+
+
 def _endpoint_of(row: EndpointRow) -> Endpoint:
     return Endpoint(
         id=row.sk.removeprefix("webhook#"),
@@ -97,7 +115,9 @@ def _endpoint_of(row: EndpointRow) -> Endpoint:
         description=row.description or "",
         active=row.active,
         disabled_reason=row.disabled_reason,
-        updated_at=from_rfc3339(row.updated_at) if row.updated_at else None,
+        updated_at=_time(row.updated_at),
+        failing=_failing_of(row.failing) if row.failing else None,
+        ended_at=_time(row.ended_at),
         version=int(row.version),
     )
 
@@ -115,6 +135,8 @@ def _row_of_endpoint(rows: type[EndpointRow], endpoint: Endpoint) -> EndpointRow
         active=endpoint.active,
         disabled_reason=endpoint.disabled_reason,
         updated_at=rfc3339(endpoint.updated_at) if endpoint.updated_at else None,
+        failing=_failing_data(endpoint.failing) if endpoint.failing else None,
+        ended_at=rfc3339(endpoint.ended_at) if endpoint.ended_at else None,
         version=endpoint.version,
     )
 
@@ -125,6 +147,7 @@ class DynamoEndpointStore:
         self._rows = table.bind(EndpointRow)
         self._traces = table.bind(Row)
         self._keyrings = table.bind(KeyringRow)
+        self._outbox = table.bind(EventRow)
 
     def create(self, endpoint: Endpoint) -> Endpoint:
         row = _row_of_endpoint(self._rows, endpoint)
@@ -153,12 +176,21 @@ class DynamoEndpointStore:
         )
         return [_endpoint_of(row) for row in found]
 
-    def replace(self, before: Endpoint, after: Endpoint) -> bool:
-        row = _row_of_endpoint(self._rows, after)
+    def replace(self, before: Endpoint, after: Endpoint, event: Event | None = None) -> bool:
+        row, unchanged = _row_of_endpoint(self._rows, after), self._rows.version == before.version
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(row, condition=unchanged)
+            if event is not None:
+                transaction.save(event_row(self._outbox, event))
+
         try:
-            row.save(condition=self._rows.version == before.version)
-        except PutError as error:
-            if error.cause_response_code != _LOST:
+            if event is None:
+                row.save(condition=unchanged)
+            else:
+                self._table.write(fill)
+        except (PutError, TransactWriteError) as error:
+            if error.cause_response_code not in (_LOST, "TransactionCanceledException"):
                 raise
             # The write itself may have won and only its answer got lost: botocore's second try then meets our own row.
             return self.get(after.user_id, after.id) == _endpoint_of(row)
@@ -213,7 +245,7 @@ class DynamoEndpointStore:
         )
 
 
-def _partition(user_id: str, endpoint_id: str) -> str:
+def partition_of(user_id: str, endpoint_id: str) -> str:
     """``callback`` is not an id of its own, so that the user makes it one."""
     return f"webhook#{CALLBACK}#{user_id}" if endpoint_id == CALLBACK else f"webhook#{endpoint_id}"
 
@@ -264,7 +296,7 @@ def _delivery_of(row: DeliveryRow) -> Delivery:
 def _row_of_delivery(rows: type[DeliveryRow], delivery: Delivery) -> DeliveryRow:
     shard = sum(delivery.id.encode()) % DUE_SHARDS
     return rows(
-        _partition(delivery.user_id, delivery.endpoint_id),
+        partition_of(delivery.user_id, delivery.endpoint_id),
         f"delivery#{delivery.id}",
         row="delivery",
         gsi1pk=f"due#delivery#{shard}" if delivery.due_at else None,
@@ -315,7 +347,7 @@ class DynamoDeliveryStore:
     def get(self, user_id: str, endpoint_id: str, delivery_id: str) -> Delivery | None:
         try:
             return _delivery_of(
-                self._rows.get(_partition(user_id, endpoint_id), f"delivery#{delivery_id}", consistent_read=True)
+                self._rows.get(partition_of(user_id, endpoint_id), f"delivery#{delivery_id}", consistent_read=True)
             )
         except self._rows.DoesNotExist:
             return None
@@ -342,13 +374,13 @@ class DynamoDeliveryStore:
         with self._table.transaction() as transaction:
             transaction.delete(self._refs(f"delivery#{delivery.id}", "ref"))
             transaction.delete(
-                self._rows(_partition(delivery.user_id, delivery.endpoint_id), f"delivery#{delivery.id}")
+                self._rows(partition_of(delivery.user_id, delivery.endpoint_id), f"delivery#{delivery.id}")
             )
 
     def list(
         self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None
     ) -> Page[Delivery]:
-        pk, rows = _partition(user_id, endpoint_id), self._rows
+        pk, rows = partition_of(user_id, endpoint_id), self._rows
         start = {"pk": {"S": pk}, "sk": {"S": f"delivery#{position}"}} if position else None
         found = rows.query(
             pk, rows.sk.startswith("delivery#"), scan_index_forward=False, limit=limit + 1, last_evaluated_key=start
@@ -357,6 +389,15 @@ class DynamoDeliveryStore:
         # Newest first, so what has expired and is not yet removed is the end of the list.
         alive = [d for d in items if d.expires_at > now]
         return Page(tuple(alive[:limit]), alive[limit - 1].id if len(alive) > limit else None)
+
+    def between(
+        self, user_id: str, endpoint_id: str, since: datetime, until: datetime, now: datetime
+    ) -> Iterator[Delivery]:
+        pk, rows = partition_of(user_id, endpoint_id), self._rows
+        found = rows.query(
+            pk, rows.sk.between(f"delivery#{first_id('dlv', since)}", f"delivery#{first_id('dlv', until)}")
+        )
+        return (delivery for row in found if (delivery := _delivery_of(row)).expires_at > now)
 
     def due(self, until: datetime) -> Iterator[Delivery]:
         shards = (self._due(shard, until) for shard in range(DUE_SHARDS))
@@ -377,3 +418,12 @@ class DynamoEventStore:
             return event_of_row(self._rows.get(f"events#{user_id}", event_id, consistent_read=True))
         except self._rows.DoesNotExist:
             return None
+
+    def between(self, user_id: str, since: datetime, until: datetime, *, newest_first: bool = False) -> Iterator[Event]:
+        rows = self._rows
+        found = rows.query(
+            f"events#{user_id}",
+            rows.sk.between(first_id("evt", since), first_id("evt", until)),
+            scan_index_forward=not newest_first,
+        )
+        return (event_of_row(row) for row in found)

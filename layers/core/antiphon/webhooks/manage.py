@@ -20,7 +20,10 @@ from antiphon.webhooks.model import (
     Endpoint,
     Errand,
     begin,
+    canceled,
+    over,
     place_of,
+    switched_off,
 )
 from antiphon.webhooks.ports import DeliveryQueue, DeliveryStore, EndpointStore
 from antiphon.webhooks.secrets import Secrets, until_written
@@ -105,10 +108,12 @@ class Endpoints:
 
         def attempt() -> Endpoint | None:
             before = self.get(user_id, endpoint_id)
-            after = replace(before, **asked, disabled_reason=None if wish.active else before.disabled_reason)
+            now = self.clock()
+            after = switched_off(before, now) if wish.active is False and before.active else before
+            after = replace(after, **asked, disabled_reason=None if wish.active else before.disabled_reason)
             if after == before:
                 return before
-            after = replace(after, updated_at=self.clock(), version=before.version + 1)
+            after = replace(after, updated_at=now, version=before.version + 1)
             return after if self.endpoints.replace(before, after) else None
 
         return until_written(attempt)
@@ -119,9 +124,9 @@ class Endpoints:
 
     def log(self, user_id: str, endpoint_id: str, *, limit: int, position: str | None) -> Page[Delivery]:
         """The deliveries of an endpoint, or, as ``callback``, those to the ``callback_url`` of the user's jobs."""
-        if endpoint_id != CALLBACK:
-            self.get(user_id, endpoint_id)
-        return self.deliveries.list(user_id, endpoint_id, self.clock(), limit=limit, position=position)
+        endpoint = None if endpoint_id == CALLBACK else self.get(user_id, endpoint_id)
+        page = self.deliveries.list(user_id, endpoint_id, self.clock(), limit=limit, position=position)
+        return Page(tuple(as_it_stands(d, endpoint) for d in page.items), page.position)
 
     def test(
         self, user_id: str, endpoint_id: str, *, seed: str | None = None, request_id: str | None = None
@@ -164,3 +169,8 @@ class Endpoints:
         if not endpoint.active:
             raise Conflict("The webhook is switched off; switch it on first.", code="webhook_disabled")
         return endpoint
+
+
+def as_it_stands(delivery: Delivery, endpoint: Endpoint | None) -> Delivery:
+    """What waited at an endpoint that was switched off is canceled, also before its row says so."""
+    return canceled(delivery) if endpoint is not None and over(delivery, endpoint) else delivery

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
-from antiphon.webhooks.model import Delivery, Endpoint, Errand, Keyring, Outcome
+from antiphon.webhooks.model import Delivery, Endpoint, Errand, Keyring, Outcome, Slot
 
 
 class Stale(Exception):
@@ -25,8 +25,8 @@ class EndpointStore(Protocol):
     def of_user(self, user_id: str) -> Sequence[Endpoint]:
         """All of them, newest first, by one consistent query: there are at most `MAX_ENDPOINTS`."""
 
-    def replace(self, before: Endpoint, after: Endpoint) -> bool:
-        """Write ``after`` if the row is there and still as ``before``, by its version; False where it is not."""
+    def replace(self, before: Endpoint, after: Endpoint, event: Event | None = None) -> bool:
+        """Write ``after`` if the row is there and still as ``before``, by its version; False where it is not. event: written with it, or not at all."""
 
     def delete(self, user_id: str, endpoint_id: str, at: datetime) -> bool:
         """False where there was none. What was delivered to it stays until it expires, and can be found until then."""
@@ -62,6 +62,11 @@ class DeliveryStore(Protocol):
     ) -> Page[Delivery]:
         """Newest first, without what has expired."""
 
+    def between(
+        self, user_id: str, endpoint_id: str, since: datetime, until: datetime, now: datetime
+    ) -> Iterator[Delivery]:
+        """Of events from ``since`` on and before ``until``, the oldest first, without what has expired."""
+
     def due(self, until: datetime) -> Iterator[Delivery]:
         """Deliveries whose ``due_at`` is not after ``until``, the oldest of each partition first."""
 
@@ -69,11 +74,27 @@ class DeliveryStore(Protocol):
 class EventStore(Protocol):
     def get(self, user_id: str, event_id: str) -> Event | None: ...
 
+    def between(self, user_id: str, since: datetime, until: datetime, *, newest_first: bool = False) -> Iterator[Event]:
+        """From ``since`` on and before ``until``, as far back as events are kept."""
+
 
 class DeliveryQueue(Protocol):
     def send(self, errand: Errand, *, delay: timedelta = timedelta(0), request_id: str | None = None) -> None:
         """The endpoint is the message group, so that one endpoint cannot hold up the others. delay: rounded up to whole seconds, none if
         negative; ValueError above the 900 s that SQS can hold."""
+
+    def send_all(self, errands: Sequence[Errand], *, request_id: str | None = None) -> None:
+        """Now, in few calls. Raises Unavailable where some of them did not get through: they may be sent again."""
+
+
+class Slots(Protocol):
+    """Requests that may be under way to one endpoint at the same time: what hangs there must not take what the others need."""
+
+    def take(self, user_id: str, endpoint_id: str, now: datetime) -> Slot | None:
+        """None where all are taken. One that nobody gives back is free again when its time is over."""
+
+    def free(self, slot: Slot) -> None:
+        """Safe to repeat, and after its time was over."""
 
 
 class Vault(Protocol):
@@ -95,4 +116,14 @@ class Sender(Protocol):
         """One request, no redirect followed. Never raises for what a receiver does."""
 
 
-__all__ = ["DeliveryQueue", "DeliveryStore", "EndpointStore", "EventStore", "Lanes", "Sender", "Stale", "Vault"]
+__all__ = [
+    "DeliveryQueue",
+    "DeliveryStore",
+    "EndpointStore",
+    "EventStore",
+    "Lanes",
+    "Sender",
+    "Slots",
+    "Stale",
+    "Vault",
+]
