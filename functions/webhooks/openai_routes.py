@@ -68,10 +68,13 @@ def endpoint_routes(wiring: Wiring) -> APIRouter:
 
     @routes.post("/webhook_endpoints/{webhook_id}/rotate_secret")
     def rotate(
-        webhook_id: Id, request: Request, me: Me, wanted: Annotated[WebhookRotation | None, Body()] = None
+        webhook_id: Id,
+        request: Request,
+        me: Me,
+        wanted: Annotated[WebhookRotation, Body(default_factory=WebhookRotation)],
     ) -> dict[str, Any]:
         """The answer holds the new secret, this once. The old one ends at once, unless it is to sign for another 24 hours."""
-        keep_old = wanted is not None and wanted.keep_old_secret_active_for_24_hours
+        keep_old = wanted.keep_old_secret_active_for_24_hours
         changed, secret = endpoints.rotate(me.user_id, webhook_id, keep_old=keep_old, seed=seed_of(request))
         return {**openai_view(changed), "signing_secret": secret}
 

@@ -52,7 +52,7 @@ class Settings:
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
             issuer=env["ISSUER"],
-            secrets_key=env["SECRETS_KEY_ID"],
+            secrets_key=env["SEALING_KEY_ID"],
             log_level=env.get("LOG_LEVEL", "INFO"),
         )
 

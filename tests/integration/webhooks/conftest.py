@@ -109,7 +109,7 @@ def system(table: Table, monkeypatch: pytest.MonkeyPatch) -> System:
     }.items():
         monkeypatch.setenv(variable, value)
     key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
-    monkeypatch.setenv("SECRETS_KEY_ID", key)
+    monkeypatch.setenv("SEALING_KEY_ID", key)
     monkeypatch.setenv("POWERTOOLS_DEV", "false")
     handlers = {}
     for name in ("publisher", "delivery", "webhooks"):
