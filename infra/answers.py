@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from antiphon.webhooks.model import EVENT_TYPES, TEST_EVENT
+
 Schema = dict[str, Any]
 
 
@@ -770,3 +772,67 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/docs/errors": {200: {"text/html": TEXT}},
 }
 """By route and status: the schema of a JSON answer, schemas by content type, or None for no body."""
+
+
+def _event_data(event_type: str) -> Schema:
+    """``data`` of an event. Fields may be added to it, none goes away."""
+    kind, _, step = event_type.rpartition(".")
+    if kind == "media" and step != "edited":
+        fields: Schema = {"id": an_id("med"), "status": TEXT, "error": _EVENT_ERROR, "links": _links("self")}
+    elif kind == "message":
+        fields = {
+            **_sequenced("msg", "message"),
+            "role": TEXT,
+            "conversation_id": an_id("conv"),
+            "links": _links("self"),
+        }
+    elif kind == "device.command":
+        fields = {
+            **_sequenced("cmd", "device_command"),
+            "device_id": an_id("dev"),
+            "origin": TEXT,
+            "run_id": maybe(an_id("run")),
+            "links": _links("self"),
+        }
+    elif event_type == "webhook.test":
+        fields = {"id": an_id("whk"), "kind": {"const": "webhook"}, "links": _links("self")}
+    elif kind == "webhook":
+        reason = one_of("gone", "failing")
+        fields = {**_sequenced("whk", "webhook"), "reason": reason, "links": _links("self", "deliveries")}
+    elif kind == "user":
+        fields = {"counter": TEXT, "month": TEXT, "tier": TEXT} if step == "quota_reached" else {}
+    else:
+        kind = "edit" if event_type == "media.edited" else kind
+        prefix = {"run": "run", "document": "doc"}.get(kind, "job")
+        fields = {
+            **_sequenced(prefix, kind),
+            "progress": {"type": "number", "minimum": 0, "maximum": 100},
+            "error": _EVENT_ERROR,
+            "metadata": ANYTHING,
+            "links": _links("self", "messages") if kind == "run" else _links("self"),
+            **({"conversation_id": an_id("conv")} if kind == "run" else {"attempts": COUNT}),
+        }
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+def _sequenced(prefix: str, kind: str) -> Schema:
+    grows = {**COUNT, "description": "Grows with every change of this thing: the higher one is the newer one."}
+    return {"id": an_id(prefix), "kind": {"const": kind}, "status": TEXT, "sequence": grows}
+
+
+def _links(*names: str) -> Schema:
+    path = {"type": "string", "pattern": "^/v1/"}
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, path),
+        "required": list(names),
+        "additionalProperties": path,
+    }
+
+
+_EVENT_ERROR = maybe(closed({"code": TEXT, "detail": TEXT}))
+PAYLOADS = {
+    name: closed({"type": {"const": name}, "timestamp": TIME, "data": _event_data(name)})
+    for name in (*EVENT_TYPES, TEST_EVENT)
+}
+"""By event: the body of a webhook request."""

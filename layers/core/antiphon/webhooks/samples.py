@@ -25,12 +25,10 @@ def sample_of(event_type: str) -> Mapping[str, Any]:
         "media": lambda: _media(step),
         "message": _message,
         "device.command": lambda: _command(step),
-        "webhook": lambda: {
-            "id": f"whk_{_NOBODYS}",
-            "kind": "webhook",
-            "links": {"self": f"/v1/webhooks/whk_{_NOBODYS}"},
-        },
-        "user": lambda: {"counter": "audio_seconds", "month": "2026-11", "tier": "free"},
+        "webhook": lambda: _webhook(step),
+        "user": lambda: (
+            {"counter": "audio_seconds", "month": "2026-11", "tier": "free"} if step == "quota_reached" else {}
+        ),
     }[kind]()
 
 
@@ -41,7 +39,7 @@ def _work(kind: str, step: str) -> Mapping[str, Any]:
         "id": identity,
         "kind": kind,
         "status": _STATUS.get(step, step),
-        "sequence": _SEQUENCE.index(step) + 1,
+        "sequence": _SEQUENCE.index(step) + 1 if step in _SEQUENCE else 1,
         "progress": 100 if step == "succeeded" else 0,
         "error": {"code": "internal", "detail": "A sample."} if step == "failed" else None,
         "metadata": {},
@@ -84,3 +82,12 @@ def _command(step: str) -> Mapping[str, Any]:
         "run_id": None,
         "links": {"self": path},
     }
+
+
+def _webhook(step: str) -> Mapping[str, Any]:
+    path = f"/v1/webhooks/whk_{_NOBODYS}"
+    data = {"id": f"whk_{_NOBODYS}", "kind": "webhook", "links": {"self": path}}
+    if step == "test":
+        return data
+    links = {"self": path, "deliveries": f"{path}/deliveries"}
+    return {**data, "status": "disabled", "reason": "failing", "sequence": 2, "links": links}
