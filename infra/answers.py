@@ -70,7 +70,13 @@ _SEGMENT = closed(
         "start": SECONDS,
         "end": SECONDS,
         "text": TEXT,
+        "machine_text": maybe(
+            {"type": "string", "description": "What the engine heard, where the text is a correction."}
+        ),
         "speaker": maybe(TEXT),
+        "speaker_label": maybe(
+            {"type": "string", "description": "The engine's own, where the speaker was given a name."}
+        ),
         "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
         "words": many(ref("Word")),
     }
@@ -259,7 +265,18 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
-    "Transcription": closed({**_JOB, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
+    "Transcription": closed(
+        {
+            **_JOB,
+            "kind": {"const": "transcription"},
+            "speakers": {
+                "type": "object",
+                "additionalProperties": maybe(TEXT),
+                "description": "By the engine's labels, the names that were given to them.",
+            },
+            "upload": maybe(ref("Upload")),
+        }
+    ),
     "Speech": closed(
         {
             **_JOB,
@@ -668,6 +685,7 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "DELETE /v1/edits/{id}": {200: ref("Deleted")},
     "POST /v1/edits/{id}/cancel": {200: ref("Edit")},
     "POST /v1/edits/{id}/retry": {200: ref("Edit")},
+    "PATCH /v1/transcriptions/{id}": {200: ref("Transcription")},
     "GET /v1/transcriptions/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}

@@ -30,6 +30,7 @@ BODIES = {
     "PATCH": {"description": "mine"},
     "PATCH /v1/conversations/{id}": {"title": "mine"},
     "PATCH /v1/documents/{id}": {"title": "mine"},
+    "PATCH /v1/transcriptions/{id}": {"title": "mine"},
     "POST /v1/conversations/{id}/messages": {"content": "mine"},
     "POST /v1/conversations/{id}/runs": {"content": "mine"},
     "POST /v1/media/{id}/edits": {"operations": [{"op": "reverse"}]},

@@ -14,6 +14,7 @@ from antiphon.platform.errors import Field, Invalid
 from antiphon.search.find import Find
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.ports import JobStore
+from antiphon.speech.shown import named
 
 FOUND = 20
 _KINDS = {"transcription": Kind.TRANSCRIPTION, "document": Kind.DOCUMENT}
@@ -73,6 +74,7 @@ class OwnPassages:
 
     def _of(self, job: Job, limit: int | None) -> list[Source]:
         return [
-            Source("transcript", job.id, n.segment.text, n.segment.start, n.segment.speaker)
+            Source("transcript", job.id, segment.text, segment.start, segment.speaker)
             for n in self._jobs.segments(job.id, limit=limit)
+            for segment in (named(n.segment, job.speakers),)
         ]

@@ -91,6 +91,7 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "DELETE /v1/api-keys/{id}": _person("key.revoke"),
         "POST /v1/uploads": _keyed("uploads:write", "upload.create", creates=True),
         **_JOBS,
+        "PATCH /v1/transcriptions/{id}": _keyed("transcriptions:write", "transcription.update"),
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
         "GET /v1/speech/{id}/marks": _keyed("speech:read"),
