@@ -33,6 +33,7 @@ from antiphon.webhooks.model import (
     Endpoint,
     Errand,
     Outcome,
+    Slot,
     Status,
     delivery_id,
     place_of,
@@ -462,27 +463,29 @@ def test_a_change_by_the_owner_at_the_same_moment_is_kept(failing: World, monkey
     assert failing.now().failing is not None
 
 
+def full(world: World) -> Slot:
+    """All slots of the endpoint are taken; gives one of them."""
+    taken = [world.slots.take(USER, world.endpoint.id, world.clock.now) for _ in range(SLOTS)]
+    assert taken[0] is not None
+    return taken[0]
+
+
 def test_an_endpoint_with_enough_under_way_is_put_off_and_nothing_else(clock: HeldClock) -> None:
     """W-23: the errand comes again later, its turns further and further apart, and loses neither its place in the plan nor its request."""
     world = World(clock)
-    event = world.event()
-    taken = [world.slots.take(USER, world.endpoint.id, clock.now) for _ in range(SLOTS)]
+    event, slot = world.event(), full(world)
     assert world.slots.take(USER, "whk_other", clock.now) is not None
     errand, waits = world.errand(event), []
-    for _ in range(14):
-        world.deliverer.deliver(errand, request_id="req-1")
+    for _ in range(8):
+        assert world.deliverer.deliver(errand, request_id="req-1") is None
         (sent,) = world.queue.sent
         world.queue.sent.clear()
         assert sent.request_id == "req-1"
-        assert world.stored(event).due_at == clock.now + sent.delay + GRACE
         errand = sent.errand
         waits.append(sent.delay.total_seconds())
-    assert waits[:4] == [0.75, 1.5, 3, 6]
-    assert waits == sorted(waits)
-    assert waits[-1] == 675
+    assert waits == [1.5, 6, 24, 96, 384, 675, 675, 675]
     assert world.wire.posted == []
-    assert taken[0] is not None
-    world.slots.free(taken[0])
+    world.slots.free(slot)
     world.deliverer.deliver(errand)
     assert world.stored(event).status is Status.SUCCEEDED
     assert world.stored(event).planned == 1
@@ -490,6 +493,22 @@ def test_an_endpoint_with_enough_under_way_is_put_off_and_nothing_else(clock: He
     assert world.slots.take(USER, world.endpoint.id, clock.now) is not None
     world.deliverer.deliver(manual)
     assert world.queue.sent[0].errand == replace(manual, turn=1)
+
+
+def test_what_is_put_off_is_not_taken_for_lost_and_what_is_done_is_not_put_off(failing: World) -> None:
+    """W-12, W-23."""
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    second = failing.queue.sent.pop().errand
+    failing.clock.move(seconds=5)
+    full(failing)
+    failing.deliverer.deliver(second)
+    (sent,) = failing.queue.sent
+    assert sent.errand == replace(second, turn=1)
+    assert failing.stored(event).due_at == failing.clock.now + sent.delay + GRACE
+    assert failing.stored(event).planned == 1
+    failing.deliverer.deliver(failing.errand(event))
+    assert failing.queue.sent == [sent]
 
 
 def test_a_slot_is_given_back_whatever_happens(clock: HeldClock) -> None:

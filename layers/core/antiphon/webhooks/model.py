@@ -446,7 +446,7 @@ def masked(url: str) -> str:
 
 def turn_after(turn: int, draw: float) -> timedelta:
     """Until an errand that was put off comes again: longer each time, at most what a queue can hold. draw: uniform in [0, 1), so that they spread."""
-    return min(timedelta(seconds=2 ** min(turn, 10)), MAX_QUEUE_DELAY) * (0.5 + draw / 2)
+    return min(timedelta(seconds=2 * 4 ** min(turn, 5)), MAX_QUEUE_DELAY) * (0.5 + draw / 2)
 
 
 def payload_of(errand: Errand) -> Mapping[str, object]:

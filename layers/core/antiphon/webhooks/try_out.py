@@ -33,7 +33,7 @@ class TryOut:
         self.endpoints.deliveries.create(begin(event, endpoint_id, endpoint.url, now, planned=False))
         done = self.deliverer.deliver(Errand(user_id, endpoint_id, event_id, manual=seed or event_id))
         if done is None or not done.attempts:
-            raise Conflict("This test is being sent already.", code="test_in_progress")
+            raise Conflict("The test could not be sent at once; its delivery is in the log.", code="test_in_progress")
         status_code = done.attempts[-1].outcome.status_code
         if status_code is None:
             raise Invalid("The endpoint did not answer.", code="no_answer")
