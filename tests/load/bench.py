@@ -35,6 +35,7 @@ from infra.local.recordings import spoken_wav
 from infra.local.stack import LAPTOP, ROOT, LocalStack
 from tests.load.chat_bench import chat, search
 from tests.load.figures import Figure, account_of, quantile, timed_calls
+from tests.load.webhook_bench import webhooks
 from tests.model_servers import Act, OpenAiServer
 
 SENTENCES = 4
@@ -358,6 +359,7 @@ def main() -> int:
             lambda: handling(stack, person),
             lambda: chat(stack, person, model),
             lambda: search(stack, http),
+            lambda: webhooks(stack, Person.register(http)),
             cold,
             verification,
         ):

@@ -20,6 +20,7 @@ from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import delivery_id
 from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.sqs import SqsDeliveryQueue
+from tests.faults import Refusals, refusal
 from tests.integration.webhooks.conftest import System, image_of, now, stream_record
 from tests.integration.webhooks.receivers import answers, receiver
 
@@ -273,18 +274,34 @@ def test_in_a_batch_exactly_the_bad_messages_return(system: System) -> None:
     assert len(place.got) == 8
 
 
-def test_a_poisoned_outbox_row_returns_alone(system: System) -> None:
-    """Q-04 for the stream: the events around it are published."""
+def test_a_poisoned_outbox_row_is_set_aside_and_keeps_nobody_waiting(system: System) -> None:
+    """Q-04, Q-06: nothing is reported to the stream, which would try again and hold up all that comes after it."""
     good = [
         system.write(happened("transcription.queued", dispatch=Dispatch("speech", "standard", f"job_{n}")))
         for n in range(2)
     ]
-    poison = json.loads(json.dumps(good[0]))
-    poison["dynamodb"]["SequenceNumber"] = "poison"
-    del poison["dynamodb"]["NewImage"]["timestamp"]
-    answer = system.publisher({"Records": [good[0], poison, good[1]]}, None)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "poison"}]}
+    unreadable = json.loads(json.dumps(good[0]))
+    del unreadable["dynamodb"]["NewImage"]["timestamp"]
+    nowhere = system.write(happened("transcription.queued", dispatch=Dispatch("speech", "no such lane", "job_3")))
+    answer = system.publisher({"Records": [good[0], unreadable, nowhere, good[1]]}, None)
+    assert answer == {"batchItemFailures": []}
     assert len(system.waiting("speech")) == 2
+    aside = [json.loads(record["body"]) for record in system.waiting("events-dead-letters")]
+    assert {(letter["sk"], letter["pk"]) for letter in aside} == {
+        (record["dynamodb"]["Keys"]["sk"]["S"], f"events#{USER}") for record in (unreadable, nowhere)
+    }
+    assert all(letter["reason"] for letter in aside)
+
+
+def test_what_the_network_refuses_returns_to_the_stream(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Q-04: the event waits for its next try, and is no defect."""
+    records = [system.write(happened("transcription.queued", dispatch=Dispatch("speech", "standard", "job_1")))]
+    refusals = Refusals(monkeypatch)
+    refusals.plan = lambda operation, number: refusal("ServiceUnavailable") if operation == "SendMessage" else None
+    answer = system.publisher({"Records": records}, None)
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == [
+        records[0]["dynamodb"]["SequenceNumber"]
+    ]
 
 
 def test_other_rows_of_the_stream_are_passed_over(system: System) -> None:

@@ -51,6 +51,18 @@ def _message(errand: Errand, request_id: str | None) -> dict[str, Any]:
     }
 
 
+class SqsDeadEvents:
+    """Events that could not be published: the keys of their rows, which stay where they are for 7 days."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def __call__(self, pk: str, sk: str, reason: str) -> None:
+        body = json.dumps({"pk": pk, "sk": sk, "reason": reason})
+        self._client.send_message(QueueUrl=self._url, MessageBody=body)
+
+
 class SqsLanes:
     """urls: of the queue of each (kind, lane)."""
 
