@@ -62,6 +62,7 @@ _WORD = closed(
         "end": maybe(SECONDS),
         "score": maybe({"type": "number"}),
         "speaker": maybe(TEXT),
+        "interpolated": {**FLAG, "description": "The engine found no times for it; these lie between its neighbours'."},
     }
 )
 _SEGMENT = closed(
@@ -79,7 +80,13 @@ _SEGMENT = closed(
         ),
         "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
         "words": many(ref("Word")),
-    }
+    },
+    chars=many(
+        closed(
+            {"char": TEXT, "start": maybe(SECONDS), "end": maybe(SECONDS), "score": maybe({"type": "number"})},
+        ),
+        "Where return_char_alignments asked for them.",
+    ),
 )
 _JOB = {
     "id": an_id("job"),
@@ -98,6 +105,12 @@ _JOB = {
     "warnings": many(TEXT),
     "error": maybe(ref("JobError")),
     "metadata": ANYTHING,
+}
+_STEP = {
+    **{name: maybe(an_id("job")) for name in ("transcription_id", "alignment_id", "diarization_id")},
+    "speakers": maybe(many(TEXT)),
+    "links": {"type": "object", "additionalProperties": TEXT},
+    "upload": maybe(ref("Upload")),
 }
 _USER = {
     "id": an_id("usr"),
@@ -278,6 +291,10 @@ SCHEMAS: dict[str, Schema] = {
             "upload": maybe(ref("Upload")),
         }
     ),
+    "Alignment": closed({**_JOB, **_STEP, "kind": {"const": "alignment"}}),
+    "Diarization": closed({**_JOB, **_STEP, "kind": {"const": "diarization"}}),
+    "SpeakerAssignment": closed({**_JOB, **_STEP, "kind": {"const": "assignment"}}),
+    "Turn": closed({"index": COUNT, "start": SECONDS, "end": SECONDS, "speaker": TEXT}),
     "Speech": closed(
         {
             **_JOB,
@@ -700,7 +717,13 @@ SCHEMAS: dict[str, Schema] = {
 
 _TEXTS = ("text/plain", "application/x-subrip", "text/vtt", "text/tab-separated-values", "text/markdown")
 _JOBS: dict[str, dict[int, Any]] = {}
-for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
+for _route, _name, _status in (
+    ("transcriptions", "Transcription", 201),
+    ("speech", "Speech", 202),
+    ("alignments", "Alignment", 201),
+    ("diarizations", "Diarization", 201),
+    ("speaker-assignments", "SpeakerAssignment", 201),
+):
     _JOBS |= {
         f"GET /v1/{_route}": {200: page(ref(_name))},
         f"POST /v1/{_route}": {_status: ref(_name)},
@@ -778,6 +801,9 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
+    "GET /v1/alignments/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/diarizations/{id}/turns": {200: page(ref("Turn"))},
+    "GET /v1/speaker-assignments/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
     "GET /v1/voices": {200: page(ref("Voice"))},
     "POST /v1/audio/transcriptions": {

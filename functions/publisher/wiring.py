@@ -40,6 +40,11 @@ class Settings:
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
+                **{
+                    (step, lane): env[f"TRANSCRIPTION_{name}QUEUE_URL"]
+                    for step in ("alignment", "diarization", "assignment")
+                    for lane, name in (("standard", ""), ("priority", "PRIORITY_"))
+                },
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
                 ("run", "standard"): env["RUNS_QUEUE_URL"],

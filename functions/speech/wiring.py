@@ -24,6 +24,7 @@ from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.steps import SubmitStep
 from antiphon.speech.submit import Submit
 from antiphon.webhooks.guard import Guard
 
@@ -68,13 +69,14 @@ class Wiring:
             limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=self.clock, allowance_of=allowance_of
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
-        self.submit = Submit(
+        self.steps = SubmitStep(
             jobs=self.jobs,
             media=DynamoMediaStore(table),
             objects=self.objects,
             uploads_bucket=settings.uploads_bucket,
             clock=self.clock,
         )
+        self.submit: Submit = self.steps
         self.remove = Remove(
             jobs=self.jobs,
             objects=self.objects,

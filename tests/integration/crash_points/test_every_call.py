@@ -32,6 +32,7 @@ from antiphon.speech.arrive import Arrival, Arrive
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.metering import contribution, month_of
 from antiphon.speech.model import Job, Kind, Status
+from antiphon.speech.recordings import Recordings
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import FileToCome, NewJob, Submit, upload_key
 from antiphon.speech.synthesize import Synthesize
@@ -246,15 +247,14 @@ def test_a_transcription_survives_a_fault_at_every_call(
         version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=wav())["VersionId"]
         arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
         engine = Script()
-        work = Transcribe(
+        recordings = Recordings(
             store=world.store,
             objects=world.objects,
-            engine=engine,
             decode=decoded,
             work_dir=own_folder(world.folder),
             clock=world.clock,
-            logger=LOG,
         )
+        work = Transcribe(store=world.store, recordings=recordings, engine=engine, diarizer=None, clock=world.clock)
         while not survive(faults, lambda: world.arrive(arrival)):
             pass
         world.dispatch(job)

@@ -18,7 +18,7 @@ from antiphon.platform.errors import Invalid, NotFound
 from antiphon.platform.ids import derived_id, is_id
 from antiphon.speech import model
 from antiphon.speech.dropped import options_of
-from antiphon.speech.model import Failure, Job, Kind, Source, Status
+from antiphon.speech.model import LISTENING, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import JobStore, Objects, Stale, Stored, Users
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import MAX_DOCUMENT
@@ -78,7 +78,7 @@ class Arrive:
             return "gone"
         match arrival.key.split("/", 2):
             case ["uploads", user, thing] if is_id(thing, "job"):
-                return self._job(arrival, stored, user, Kind.TRANSCRIPTION, thing)
+                return self._job(arrival, stored, user, self._kind_of(user, thing), thing)
             case ["uploads", user, thing] if is_id(thing, "doc"):
                 return self._job(arrival, stored, user, Kind.DOCUMENT, thing)
             case ["uploads", user, thing] if is_id(thing, "med"):
@@ -86,6 +86,11 @@ class Arrive:
             case ["inbox", user, name] if is_id(user, "usr") and name:
                 return self._dropped(arrival, stored, user, name)
         return self._stray(arrival, "no_such_place")
+
+    def _kind_of(self, user: str, job_id: str) -> Kind:
+        """The id does not tell; most are transcriptions."""
+        known = (kind for kind in LISTENING if self._jobs.get(user, kind, job_id) is not None)
+        return next(known, Kind.TRANSCRIPTION)
 
     def _job(self, arrival: Arrival, stored: Stored, user: str, kind: Kind, job_id: str) -> str:
         known = self._jobs.get(user, kind, job_id)

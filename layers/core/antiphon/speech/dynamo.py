@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
-from antiphon.engines.ports import Segment, Word
+from antiphon.engines.ports import Char, Segment, Word
 from antiphon.media.items import Media
 from antiphon.media.items_dynamo import MediaRow, row_of
 from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
@@ -153,7 +153,13 @@ def _job_of(row: JobRow) -> Job:
 
 
 def _segment_of(data: Mapping[str, Any]) -> Segment:
-    return Segment(**{**data, "words": tuple(Word(**w) for w in data["words"])})
+    parts = {"words": tuple(Word(**w) for w in data["words"]), "chars": tuple(Char(*c) for c in data.get("chars", ()))}
+    return Segment(**{**data, **parts})
+
+
+def _segment_data(segment: Segment) -> dict[str, Any]:
+    """Characters as lists of their values: by name they would fill a row in half a minute."""
+    return {**asdict(segment), "chars": [astuple(char) for char in segment.chars]}
 
 
 def _mark_of(data: Mapping[str, Any]) -> Mark:
@@ -201,7 +207,7 @@ class DynamoJobStore:
                 transaction.save(event_row(self._events, change.event))
             if chunk and chunk.segments:
                 last = chunk.first + len(chunk.segments) - 1
-                segments = [asdict(s) for s in chunk.segments]
+                segments = [_segment_data(s) for s in chunk.segments]
                 transaction.save(
                     self._chunks(
                         f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments

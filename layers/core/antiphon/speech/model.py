@@ -33,6 +33,9 @@ class Kind(StrEnum):
     SPEECH = "speech"
     DOCUMENT = "document"
     EDIT = "edit"
+    ALIGNMENT = "alignment"
+    DIARIZATION = "diarization"
+    ASSIGNMENT = "assignment"
 
 
 class Status(StrEnum):
@@ -46,13 +49,33 @@ class Status(StrEnum):
 
 
 PLACES: Mapping[Kind, str] = MappingProxyType(
-    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.DOCUMENT: "documents", Kind.EDIT: "edits"}
+    {
+        Kind.TRANSCRIPTION: "transcriptions",
+        Kind.SPEECH: "speech",
+        Kind.DOCUMENT: "documents",
+        Kind.EDIT: "edits",
+        Kind.ALIGNMENT: "alignments",
+        Kind.DIARIZATION: "diarizations",
+        Kind.ASSIGNMENT: "speaker-assignments",
+    }
 )
 """Where the API has jobs of each kind."""
 EVENTS: Mapping[tuple[Kind, str], str] = MappingProxyType({(Kind.EDIT, "succeeded"): "media.edited"})
 """Events that are not called after kind and step."""
-RESULTS: Mapping[Kind, str] = MappingProxyType({Kind.TRANSCRIPTION: "transcript", Kind.DOCUMENT: "text"})
+RESULTS: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.TRANSCRIPTION: "transcript",
+        Kind.DOCUMENT: "text",
+        Kind.ALIGNMENT: "segments",
+        Kind.DIARIZATION: "turns",
+        Kind.ASSIGNMENT: "segments",
+    }
+)
 """What the API calls the result of a job, below the job itself."""
+LISTENING = (Kind.TRANSCRIPTION, Kind.ALIGNMENT, Kind.DIARIZATION)
+"""Jobs on a recording."""
+STEPS = (Kind.ALIGNMENT, Kind.DIARIZATION, Kind.ASSIGNMENT)
+"""Parts of a transcription as jobs of their own; the transcriber's worker does them, over the lanes of transcriptions."""
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {

@@ -87,7 +87,7 @@ class Submit:
                     code="text_too_long",
                 )
             options["characters"] = len(text)
-        job_id = _job_id(seed)
+        job_id = job_id_of(seed)
         if source is None:
             key = f"texts/{caller.user_id}/{job_id}.txt"
             body = (new.text or "").encode()
@@ -152,7 +152,7 @@ class Submit:
     ) -> Job:
         now = self._clock()
         job = Job(
-            id=job_id or _job_id(seed),
+            id=job_id or job_id_of(seed),
             kind=kind,
             user_id=caller.user_id,
             status=Status.QUEUED if source else Status.AWAITING_UPLOAD,
@@ -178,7 +178,7 @@ class Submit:
         return change.after
 
 
-def _job_id(seed: str | None) -> str:
+def job_id_of(seed: str | None) -> str:
     return f"job_{seed}" if seed else new_id("job")
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from antiphon.platform.clock import rfc3339
-from antiphon.speech.model import Job, Kind
+from antiphon.speech.model import PLACES, RESULTS, STEPS, Job, Kind
 from antiphon.speech.ports import Mark, Numbered, Upload
 from antiphon.speech.shown import named
 
@@ -41,6 +41,8 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
     if job.kind is Kind.TRANSCRIPTION:
         labels = dict.fromkeys(job.result.get("speakers", ()))
         view |= {"speakers": {**labels, **job.speakers}, "upload": upload_view(upload) if upload else None}
+    elif job.kind in STEPS:
+        view |= _step(job, upload)
     elif job.kind is Kind.EDIT:
         made = job.result.get("media_id")
         view |= {
@@ -59,6 +61,21 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
             "marks_url": f"/v1/speech/{job.id}/marks",
         }
     return view
+
+
+def _step(job: Job, upload: Upload | None) -> dict[str, Any]:
+    place = f"/v1/{PLACES[job.kind]}/{job.id}"
+    return {
+        **{name: job.options.get(name) for name in ("transcription_id", "alignment_id", "diarization_id")},
+        "speakers": job.result.get("speakers"),
+        "links": {"self": place, RESULTS[job.kind]: f"{place}/{RESULTS[job.kind]}"},
+        "upload": upload_view(upload) if upload else None,
+    }
+
+
+def turn_view(numbered: Numbered) -> dict[str, Any]:
+    segment = numbered.segment
+    return {"index": numbered.index, "start": segment.start, "end": segment.end, "speaker": segment.speaker}
 
 
 def _document(job: Job, upload: Upload | None) -> dict[str, Any]:
@@ -95,6 +112,7 @@ def segment_view(job: Job, numbered: Numbered) -> dict[str, Any]:
         "speaker_label": numbered.segment.speaker,
         "confidence": segment.confidence,
         "words": [asdict(word) for word in segment.words],
+        **({"chars": [asdict(char) for char in segment.chars]} if segment.chars else {}),
     }
 
 

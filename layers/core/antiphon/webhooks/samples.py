@@ -9,7 +9,16 @@ from typing import Any
 _NOBODYS = "00000000000000000000000000"
 _STATUS = MappingProxyType({"started": "running", "progress": "running"})
 _PLACES = MappingProxyType(
-    {"transcription": "transcriptions", "speech": "speech", "edit": "edits", "document": "documents", "run": "runs"}
+    {
+        "transcription": "transcriptions",
+        "speech": "speech",
+        "edit": "edits",
+        "document": "documents",
+        "run": "runs",
+        "alignment": "alignments",
+        "diarization": "diarizations",
+        "assignment": "speaker-assignments",
+    }
 )
 _SEQUENCE = ("queued", "started", "progress", "succeeded", "failed", "canceled")
 
