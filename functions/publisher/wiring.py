@@ -10,6 +10,7 @@ from functools import cache
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
 from antiphon.search.sqs import SqsIndexQueue
+from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeadEvents, SqsDeliveryQueue, SqsLanes
@@ -52,6 +53,7 @@ class Settings:
                 ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
                 ("edit", "standard"): env["EDITS_QUEUE_URL"],
                 ("inspection", "standard"): env["EDITS_QUEUE_URL"],
+                ("fetch", "standard"): env["FETCH_QUEUE_URL"],
             },
         )
 
@@ -62,12 +64,14 @@ def publisher() -> Publisher:
 
     settings = Settings.read()
     sqs = boto3.client("sqs", region_name=settings.region)
+    table = Table(settings.table, settings.region)
     return Publisher(
-        endpoints=DynamoEndpointStore(Table(settings.table, settings.region)),
+        endpoints=DynamoEndpointStore(table),
         lanes=SqsLanes(sqs, settings.lanes),
         queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
         mails=SqsMails(sqs, settings.mails_queue),
         index=SqsIndexQueue(sqs, settings.index_queue),
+        waiters=DynamoJobStore(table),
     )
 
 

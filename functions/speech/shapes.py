@@ -27,6 +27,7 @@ ContentType = Annotated[
 ]
 MediaId = Annotated[str, StringConstraints(pattern=r"^med_[0-9A-HJKMNP-TV-Z]{26}$")]
 CallbackUrl = Annotated[str, StringConstraints(min_length=8, max_length=2048)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=1, le=5 * 1024**4)]
 
 
@@ -97,6 +98,8 @@ class NewTranscription(HowManySpeakers, HowToAlign, HowToSearch):
     filename: Filename | None = None
     content_type: ContentType | None = None
     size: Size | None = None
+    sha256: Sha256 | None = None
+    url: CallbackUrl | None = None
     media_id: MediaId | None = None
     language: Language | None = None
     model: str | None = Field(None, min_length=1, max_length=100)
@@ -107,20 +110,33 @@ class NewTranscription(HowManySpeakers, HowToAlign, HowToSearch):
     title: str | None = Field(None, min_length=1, max_length=200)
     metadata: Metadata = {}
     callback_url: CallbackUrl | None = None
+    dedupe: bool = True
 
     @model_validator(mode="after")
     def one_source(self) -> NewTranscription:
         file = (self.filename, self.content_type, self.size)
-        if self.media_id and any(f is not None for f in file):
-            raise ValueError("send either media_id, or filename, content_type and size of a file to upload")
-        if not self.media_id and any(f is None for f in file):
+        elsewhere = bool(self.media_id) + bool(self.url)
+        if elsewhere > 1 or (elsewhere and any(f is not None for f in (*file, self.sha256))):
+            raise ValueError("send one of media_id, url, or filename, content_type and size of a file to upload")
+        if not elsewhere and any(f is None for f in file):
             raise ValueError(
-                "send filename, content_type and size of the file to upload, or the media_id of one that is there"
+                "send filename, content_type and size of the file to upload, the media_id of one that is there, or its url"
             )
         return self
 
     def options(self) -> dict[str, Any]:
-        own = {"filename", "content_type", "size", "media_id", "title", "metadata", "callback_url"}
+        own = {
+            "filename",
+            "content_type",
+            "size",
+            "sha256",
+            "url",
+            "media_id",
+            "title",
+            "metadata",
+            "callback_url",
+            "dedupe",
+        }
         return self.model_dump(exclude=own, exclude_none=True)
 
 
@@ -265,6 +281,7 @@ class NewSpeech(Shape):
     title: str | None = Field(None, min_length=1, max_length=200)
     metadata: Metadata = {}
     callback_url: CallbackUrl | None = None
+    dedupe: bool = True
 
     @model_validator(mode="after")
     def one_source(self) -> NewSpeech:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -11,7 +12,9 @@ from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
+from antiphon.speech.listen import MAX_WAIT
 from antiphon.speech.model import Job, Kind, Status
+from antiphon.speech.ports import Mark
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import NewJob
 from antiphon.speech.view import job_view, mark_view
@@ -19,6 +22,9 @@ from antiphon.speech.view import job_view, mark_view
 Me = Annotated[Caller, Depends(caller)]
 Id = Annotated[str, Path(max_length=64)]
 KIND = Kind.SPEECH
+MARKS_AT_ONCE = 500
+CHARACTERS_AT_ONCE = 50_000
+"""Of marks: even if each is a word with its times, they stay below the 6 MB that a function may answer."""
 
 
 def speech_routes(wiring: Wiring) -> APIRouter:
@@ -31,17 +37,18 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             raise NotFound("There is no such speech.")
         return job
 
-    def shown(job: Job) -> dict[str, Any]:
+    def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
         url = None
         if job.status is Status.SUCCEEDED:
             name = f"{job.title or 'speech'}.{job.result['extension']}"
             url = wiring.objects.presign_get(
                 results, job.result["key"], filename=name, content_type=job.result["content_type"]
             )
-        return job_view(job, audio_url=url)
+        return job_view(job, audio_url=url, joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("/speech", status_code=202)
-    def create(new: NewSpeech, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(new: NewSpeech, request: Request, response: Response, me: Me, dry_run: bool = False) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
         wanted = NewJob(
@@ -52,10 +59,14 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             media_id=new.media_id,
             text=new.input,
             request_id=request.state.request_id,
+            dedupe=new.dedupe,
         )
-        job = wiring.submit.speech(me, wanted, seed_of(request))
-        response.headers["Location"] = f"/v1/speech/{job.id}"
-        return shown(job)
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
+        submitted = wiring.submit.speech(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/speech/{submitted.job.id}"
+        return shown(submitted.job, joined=submitted.joined)
 
     @routes.get("/speech")
     def listed(
@@ -77,16 +88,31 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         return shown(find(me, job_id))
 
     @routes.get("/speech/{job_id}/marks")
-    def marks(job_id: Id, me: Me) -> dict[str, Any]:
-        """Sentence and word times; while the job runs also where each finished sentence can be heard."""
-        job = find(me, job_id)
+    def marks(
+        job_id: Id,
+        me: Me,
+        after: Annotated[int, Query(ge=-1, le=10**9)] = -1,
+        limit: Annotated[int, Query(ge=1, le=MARKS_AT_ONCE)] = MARKS_AT_ONCE,
+        wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0,
+    ) -> dict[str, Any]:
+        """Sentence and word times, and where each sentence can be heard: from the moment it is finished, while the rest is made, and for two days.
 
-        def playable(key: str | None, index: int) -> str | None:
-            if key is None or job.terminal:
+        To play a speech while it is made, ask with `wait` (seconds) and with `after`, the index of the last sentence that you have, until
+        `status` is an end and `data` is empty. The audio of the sentences in their order, pauses included, is the audio of the whole.
+        """
+        job, found = wiring.listen.marks(me.user_id, job_id, after=after, limit=limit, wait=wait)
+
+        def playable(mark: Mark) -> str | None:
+            if mark.key is None or not wiring.listen.playable(job, mark):
                 return None
-            return wiring.objects.presign_get(results, key, filename=f"{index:05d}.wav", content_type="audio/wav")
+            name = f"{mark.index:05d}.wav"
+            return wiring.objects.presign_get(results, mark.key, filename=name, content_type="audio/wav")
 
-        return {"id": job.id, "data": [mark_view(m, playable(m.key, m.index)) for m in wiring.jobs.marks(job.id)]}
+        sizes = accumulate(len(mark.text) for mark in found)
+        shown_now = [
+            mark_view(m, playable(m)) for m, size in zip(found, sizes, strict=True) if size <= CHARACTERS_AT_ONCE
+        ]
+        return {"id": job.id, "status": job.status.value, "data": shown_now}
 
     @routes.post("/speech/{job_id}/cancel")
     def cancel(job_id: Id, me: Me) -> dict[str, Any]:

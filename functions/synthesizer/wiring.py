@@ -13,6 +13,8 @@ from antiphon.media.encode import Encoder
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.pace import Paced
+from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.synthesize import Synthesize
 from antiphon.work.process import OFFLINE, Settings, own_folder
@@ -28,7 +30,8 @@ def make_worker(logger: Logger) -> Worker:
     logger.setLevel(settings.log_level)
     engine = make_synthesizer(settings.engine, settings.engine_settings)
     engine.warm_up()
-    store = DynamoJobStore(Table(settings.table, settings.region))
+    table = Table(settings.table, settings.region)
+    store = DynamoJobStore(table)
     sqs = sqs_client(settings.region)
     work = Synthesize(
         store=store,
@@ -44,7 +47,7 @@ def make_worker(logger: Logger) -> Worker:
     return Worker(
         lanes=[SqsLane(sqs, name, url, int(settings.lease.total_seconds())) for name, url in settings.queues],
         store=store,
-        work=work,
+        work=Paced(work, store, DynamoPaces(table)),
         lease=settings.lease,
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),

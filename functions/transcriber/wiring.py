@@ -13,6 +13,8 @@ from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.model import Kind
+from antiphon.speech.pace import Paced
+from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.recordings import Recordings
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.step_work import AlignText, AssignSpeakers, ByKind, Inputs, TellApart
@@ -30,7 +32,8 @@ def make_worker(logger: Logger) -> Worker:
     logger.setLevel(settings.log_level)
     ears = make_ears(settings.engine, settings.engine_settings, *settings.other("DIARIZER", os.environ))
     ears.warm_up()
-    store = DynamoJobStore(Table(settings.table, settings.region))
+    table = Table(settings.table, settings.region)
+    store = DynamoJobStore(table)
     sqs = sqs_client(settings.region)
     limits = Limits()
     objects = S3Objects(s3_client(settings.region), system_clock)
@@ -54,7 +57,7 @@ def make_worker(logger: Logger) -> Worker:
     return Worker(
         lanes=[SqsLane(sqs, name, url, int(settings.lease.total_seconds())) for name, url in settings.queues],
         store=store,
-        work=work,
+        work=Paced(work, store, DynamoPaces(table)),
         lease=settings.lease,
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),

@@ -242,7 +242,7 @@ def test_a_transcription_survives_a_fault_at_every_call(
     def run(number: int) -> None:
         caller = Caller(f"usr_{number:026d}", "free")
         new = NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000), metadata={"run": number})
-        job = world.submit.transcription(caller, new)
+        job = world.submit.transcription(caller, new).job
         key = upload_key(job.user_id, job.id)
         version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=wav())["VersionId"]
         arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
@@ -301,7 +301,9 @@ def test_speech_survives_a_fault_at_every_call(
     def run(number: int) -> None:
         caller = Caller(f"usr_{number:026d}", "free")
         engine = Voice()
-        job = world.submit.speech(caller, NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"}))
+        job = world.submit.speech(
+            caller, NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"})
+        ).job
         world.dispatch(job)
         work = Synthesize(
             store=world.store,

@@ -17,6 +17,7 @@ from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Table
 from antiphon.search.memory import MemoryIndexQueue
+from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.memory import MemoryVault
@@ -81,6 +82,7 @@ class Run:
             self.queue,
             MemoryMails(),
             MemoryIndexQueue(),
+            MemoryJobStore(),
         )
         self.deliverer = Deliverer(
             self.endpoints, secrets, self.deliveries, rows.events, self.queue, rows.slots, self.wire, clock, lambda: 0.5

@@ -12,6 +12,7 @@ from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id
 from antiphon.search.memory import MemoryIndexQueue
+from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.memory import (
     MemoryDeliveryQueue,
@@ -96,7 +97,9 @@ class System:
             return Mortal(inner, self.chance, self.safe)
 
         queue = mortal(self.queue)
-        self.publisher = Publisher(mortal(endpoints), MemoryLanes(), queue, MemoryMails(), MemoryIndexQueue())
+        self.publisher = Publisher(
+            mortal(endpoints), MemoryLanes(), queue, MemoryMails(), MemoryIndexQueue(), MemoryJobStore()
+        )
         self.deliverer = Deliverer(
             mortal(endpoints), secrets, mortal(self.deliveries), mortal(self.events), queue, mortal(MemorySlots()),
             mortal(self.receivers), clock, self.chance.random,

@@ -100,6 +100,8 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "PATCH /v1/transcriptions/{id}": _keyed("transcriptions:write", "transcription.update"),
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
+        "GET /v1/transcriptions/{id}/events": _keyed("transcriptions:read"),
+        "GET /v1/speech/{id}/events": _keyed("speech:read"),
         "GET /v1/alignments/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/diarizations/{id}/turns": _keyed("transcriptions:read"),
         "GET /v1/speaker-assignments/{id}/segments": _keyed("transcriptions:read"),

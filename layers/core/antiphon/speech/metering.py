@@ -54,10 +54,10 @@ class Usage:
 
 
 def contribution(job: Job | None) -> Usage:
-    """None counts for nothing: before it was made, after it was deleted."""
+    """None counts for nothing: before it was made, after it was deleted. A copy of what another job of the user found costs nobody a minute."""
     if job is None:
         return Usage()
-    void = job.status in VOID
+    void = job.status in VOID or job.copied
     audio = 0.0
     if job.kind in LISTENING and not void:
         audio = job.duration or 0.0

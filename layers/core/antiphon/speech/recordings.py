@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
@@ -54,6 +55,7 @@ class Prepared:
     opened: AbstractContextManager[Recording] | None = None
     recording: Recording | None = None
     error: Exception | None = None
+    sha256: str = ""
 
     @property
     def path(self) -> Path:
@@ -78,6 +80,8 @@ class Recordings:
             source = job.source
             self._objects.download(source.bucket, source.key, str(prepared.path), version=source.version)
             prepared.download_ms = round((time.perf_counter() - started) * 1000)
+            with prepared.path.open("rb") as file:
+                prepared.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             opened = self._decode(prepared.path, prepared.position)
             prepared.recording = opened.__enter__()
             prepared.opened = opened

@@ -51,7 +51,7 @@ class SubmitStep(Submit):
         if kind is Kind.ASSIGNMENT:
             source = Source(self._bucket, key, size=len(body), content_type=JSON, filename="input.json")
         try:
-            return self._create(kind, caller, new, options, source, seed, job_id)
+            return self._create(kind, caller, new, options, source, seed, job_id).job
         except QuotaExceeded:
             if own:
                 self._objects.delete(self._bucket, key)

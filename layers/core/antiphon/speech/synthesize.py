@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tempfile
 import time
 import wave
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,13 +21,15 @@ from antiphon.media.formats import FORMATS
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import EngineError, LeaseLost, NotFound
 from antiphon.speech.model import Checkpoint, Job, spent
+from antiphon.speech.once import Once
 from antiphon.speech.ports import JobStore, Mark, Objects
 from antiphon.speech.progress import Progress
+from antiphon.speech.script import Line, digest, digest_of_all
 from antiphon.speech.text import MAX_BYTES, text_of
 from antiphon.work.lease import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 WAV = "audio/wav"
 
@@ -67,6 +71,7 @@ class Synthesize:
         self._max_characters = max_characters
         self._work_dir = work_dir
         self._clock = clock
+        self._once = Once(store, engine.name, clock)
         self._left: float | None = None
         self._speed = 0.01
         """Seconds of work per character, as of late."""
@@ -103,32 +108,66 @@ class Synthesize:
 
     def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
         lease.check()
-        text = self._text(job)
+        text, content = self._text(job)
+        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+        if self._once.copied(progress, lease, content, self._copy):
+            return
+        job = progress.job
         voice = str(job.options.get("voice") or self._default_voice)
         language = job.options.get("language")
         speed = float(job.options.get("speed") or 1.0)
-        sentences = self._engine.split(text, language)
-        if not sentences:
+        lines = [Line(sentence, voice, speed) for sentence in self._engine.split(text, language)]
+        if not lines:
             raise EngineError("There is nothing to say in this text.", code="text_empty")
         warnings = tuple(self._engine.unmet(voice, language))
-        progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
-        if job.checkpoint.count and self._objects.head(self._bucket, _part(job, 0)) is None:
-            # Parts are kept for days only, and this job was retried later than that.
-            progress.advance(quiet=True, checkpoint=Checkpoint())
+        digests = [digest(line, self._engine.name, language) for line in lines]
+        plan = {"sentences": len(lines), "script": digest_of_all(digests)}
+        if job.result != plan or self._objects.head(self._bucket, _part(job, 0)) is None:
+            # Not begun yet; or the text is cut or spoken otherwise by now; or the parts are gone, which are kept for days only.
+            progress.advance(quiet=True, checkpoint=Checkpoint(), result=plan, characters=job.characters or len(text))
         done = progress.job.checkpoint.count
-        if job.characters is None:
-            progress.advance(quiet=True, characters=len(text))
-        self._left = float(sum(len(s) for s in sentences[done:]))
-        for index in range(done, len(sentences)):
-            started = time.perf_counter()
-            spoken = self._engine.speak(sentences[index], voice=voice, speed=speed, language=language)
+        self._left = float(sum(len(line.text) for line in lines[done:]))
+        for index in range(done, len(lines)):
+            started, line = time.perf_counter(), lines[index]
+            spoken = self._engine.speak(line.text, voice=line.voice, speed=line.speed, language=language)
             took = time.perf_counter() - started
-            self._store_part(progress, index, spoken, len(sentences), took, warnings)
-            self._observe(took, len(sentences[index]))
+            self._store_part(progress, index, spoken, digests[index], len(lines), took, warnings)
+            self._observe(took, len(line.text))
             lease.check()
-        self._assemble(progress, len(sentences), len(text), folder, lease)
+        try:
+            self._assemble(progress, plan, len(text), folder, lease)
+        except NotFound as error:
+            progress.advance(quiet=True, checkpoint=Checkpoint())
+            raise EngineError(f"A part of the speech is gone: {error.detail}", retryable=True) from error
 
-    def _text(self, job: Job) -> str:
+    def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
+        """The audio as it is, to this job's own place; where the other is being deleted, this one is spoken."""
+        job, key = progress.job, str(first.result["key"])
+        for mark in list(self._store.marks(first.id))[job.checkpoint.count :]:
+            if mark.index != progress.job.checkpoint.count:
+                return False
+            progress.advance(
+                mark=replace(mark, key=None), checkpoint=Checkpoint(mark.end, mark.index + 1), stage="copying"
+            )
+            lease.check()
+        if progress.job.checkpoint.count != first.checkpoint.count:
+            return False
+        own = f"{_attempt(job)}{key.rpartition('/')[2]}"
+        try:
+            self._objects.copy(self._bucket, key, own)
+        except NotFound:
+            return False
+        progress.finish(
+            engine=first.engine,
+            duration=first.duration,
+            characters=first.characters,
+            warnings=first.warnings,
+            result={**first.result, "key": own},
+        )
+        return True
+
+    def _text(self, job: Job) -> tuple[str, str]:
+        """The text, and what names its bytes and how they are read."""
         if job.source is None:
             raise NotFound("The job has no text.")
         source = job.source
@@ -139,10 +178,18 @@ class Synthesize:
                 f"The text has {len(text):,} characters; at most {self._max_characters:,} can be spoken.",
                 code="text_too_long",
             )
-        return text
+        read_as = f"{source.content_type}:{(source.filename or '').rpartition('.')[2]}"
+        return text, f"{read_as}:{hashlib.sha256(body).hexdigest()}"
 
     def _store_part(
-        self, progress: Progress, index: int, spoken: Spoken, count: int, took: float, warnings: Sequence[str]
+        self,
+        progress: Progress,
+        index: int,
+        spoken: Spoken,
+        digest: str,
+        count: int,
+        took: float,
+        warnings: Sequence[str],
     ) -> None:
         """The part first, then the row that tells of it: a crash between the two leaves a part that is written again, the same."""
         job, key = progress.job, _part(progress.job, index)
@@ -156,7 +203,7 @@ class Synthesize:
             for w in spoken.words
         )
         progress.advance(
-            mark=Mark(index, spoken.text, round(start, 3), round(end, 3), words, key),
+            mark=Mark(index, spoken.text, round(start, 3), round(end, 3), words, key, digest),
             checkpoint=Checkpoint(end, index + 1),
             progress=int(98 * (index + 1) / count),
             stage="speaking",
@@ -166,13 +213,15 @@ class Synthesize:
             timings=spent(job, synthesize_ms=timedelta(seconds=took)),
         )
 
-    def _assemble(self, progress: Progress, count: int, characters: int, folder: Path, lease: Lease) -> None:
-        """All parts in order through one encoder, a part at a time in memory."""
+    def _assemble(
+        self, progress: Progress, plan: Mapping[str, Any], characters: int, folder: Path, lease: Lease
+    ) -> None:
+        """All parts in order through one encoder, a part at a time in memory. Raises NotFound where one is gone."""
         job, started = progress.job, time.perf_counter()
         format = str(job.options.get("format") or "mp3")
         path = folder / "audio"
         with closing(self._encoders(format, self._engine.sample_rate, path)) as encoding:
-            for index in range(count):
+            for index in range(plan["sentences"]):
                 with wave.open(io.BytesIO(self._objects.read(self._bucket, _part(job, index)))) as part:
                     encoding.write(np.frombuffer(part.readframes(part.getnframes()), "<i2"))
                 lease.check()
@@ -182,6 +231,7 @@ class Synthesize:
         progress.finish(
             timings=spent(job, encode_ms=timedelta(seconds=time.perf_counter() - started)),
             result={
+                **plan,
                 "key": key,
                 "format": format,
                 "content_type": kind.content_type,
@@ -190,7 +240,6 @@ class Synthesize:
                 "characters": characters,
             },
         )
-        self._objects.delete_prefix(self._bucket, f"parts/{job.user_id}/{job.id}/")
 
     def _observe(self, seconds: float, characters: int) -> None:
         self._speed = 0.7 * self._speed + 0.3 * seconds / max(1, characters)

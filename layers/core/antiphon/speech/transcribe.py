@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from antiphon.engines.ports import Diarizer, Speakers, Transcriber, TranscriptionOptions, Vad
 from antiphon.platform.clock import Clock
+from antiphon.platform.errors import MediaError
 from antiphon.speech.diarize import diarized
 from antiphon.speech.model import Checkpoint, Job, spent
+from antiphon.speech.once import Once
 from antiphon.speech.ports import Chunk, JobStore
 from antiphon.speech.progress import Progress
 from antiphon.speech.recordings import Prepared, Recording, Recordings
@@ -44,6 +46,7 @@ class Transcribe:
         self._engine = engine
         self._diarizer = diarizer
         self._clock = clock
+        self._once = Once(store, engine.name if diarizer is None else f"{engine.name} and a diarizer", clock)
         self._speed = 0.2
         """Seconds of work per second of audio, as of late."""
         self._left: float | None = None
@@ -60,10 +63,52 @@ class Transcribe:
 
     def run(self, job: Job, lease: Lease, prepared: Prepared | None) -> None:
         try:
-            with self._recordings.held(job, lease, prepared, job.checkpoint.position) as held:
+            position = job.checkpoint.position
+            with self._recordings.held(job, lease, prepared, position) as held:
+                _check(job, held.sha256)
+                progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
+                if self._once.copied(progress, lease, f"sha256:{held.sha256}", self._copy):
+                    return
+                job = progress.job
+                if job.checkpoint.position == position:
+                    self._transcribe(job, lease, held)
+                    return
+            # A copy that broke off came so far.
+            with self._recordings.held(job, lease, None, job.checkpoint.position) as held:
                 self._transcribe(job, lease, held)
         finally:
             self._left = None
+
+    def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
+        """Chunk by chunk, as if they were heard: where it breaks off, the engine or the next attempt goes on."""
+        for chunk in self._store.chunks(first.id):
+            at = progress.job.checkpoint
+            if chunk.first < at.count:
+                continue
+            if chunk.first > at.count:
+                return False  # it is being deleted
+            end = max(at.position, chunk.segments[-1].end)
+            progress.advance(
+                chunk=chunk,
+                checkpoint=Checkpoint(end, at.count + len(chunk.segments)),
+                progress=_percent(end, first.duration, 99),
+                stage="copying",
+                engine=first.engine,
+                language=first.language,
+                duration=first.duration,
+            )
+            lease.check()
+        if progress.job.checkpoint.count != first.checkpoint.count:
+            return False
+        progress.finish(
+            engine=first.engine,
+            language=first.language,
+            duration=first.duration,
+            warnings=first.warnings,
+            timings=progress.job.timings,
+            result=first.result,
+        )
+        return True
 
     def _transcribe(self, job: Job, lease: Lease, prepared: Prepared) -> None:
         recording = prepared.recording
@@ -167,6 +212,12 @@ class _Timed:
         """The seconds since the last call."""
         taken, self._taken = self._taken, 0.0
         return taken
+
+
+def _check(job: Job, sha256: str) -> None:
+    declared = (job.options.get("upload") or {}).get("sha256")
+    if declared and declared != sha256:
+        raise MediaError("The file is not the one whose SHA-256 was declared.", code="checksum_mismatch")
 
 
 def _percent(position: float, duration: float | None, of: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -104,6 +104,11 @@ class Vault(Protocol):
         """place: where the secret will lie; what is sealed for one place does not open in another."""
 
     def open(self, sealed: str, place: str) -> str: ...
+
+
+class Waiters(Protocol):
+    def waiting(self, user_id: str, key: str) -> Iterable[Dispatch]:
+        """Jobs that wait for the work of the key."""
 
 
 class Lanes(Protocol):
