@@ -25,9 +25,10 @@ def forward(record: DynamoDBRecord) -> None:
     image = record.raw_event["dynamodb"].get("NewImage", {})
     if record.raw_event["eventName"] != "INSERT" or image.get("row") != {"S": "event"}:
         return
+    work = publisher()  # that it cannot be put together is not the row's fault
     try:
         event = event_of_image(image)
-        deliveries = publisher().publish(event)
+        deliveries = work.publish(event)
     except DEFECTS as defect:
         # Trying again would not help, and would keep all events behind it waiting.
         logger.exception("set aside", event_id=image["sk"]["S"])

@@ -28,6 +28,7 @@ QUEUES = {
     "EDITS_QUEUE_URL": "edits",
     "INDEX_QUEUE_URL": "index",
     "RUNS_QUEUE_URL": "runs",
+    "FETCH_QUEUE_URL": "fetch",
     "EVENTS_DEAD_LETTERS_URL": "events-dead-letters",
 }
 
