@@ -285,7 +285,18 @@ class TranscriptionChange(Shape):
 class NewSpeech(Shape):
     input: str | None = Field(None, max_length=5_000_000)
     media_id: MediaId | None = None
-    voice: str | None = Field(None, min_length=1, max_length=200)
+    voice: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="An id of `GET /v1/voices`, or a mix of up to eight with weights, like `af_heart(2)+af_sky(1)`; left out: the best of `language`.",
+    )
+    input_format: Literal["auto", "text", "markdown", "ssml"] = Field(
+        "auto",
+        description="`auto`: SSML where the text begins with `<speak`, a file by its type or name (.txt .md .ssml), else plain text. "
+        "In text and Markdown `[pause:1.5s]` is silence, `[voice:af_heart]` another voice from there on, and `[word](/fəˈniːmz/)` a word "
+        "with its phonemes. Of SSML: speak, p, s, break, prosody rate, voice name, sub, say-as and phoneme; other elements keep their words.",
+    )
     format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: float = Field(1.0, ge=0.25, le=4)
     language: Language | None = None
@@ -303,4 +314,5 @@ class NewSpeech(Shape):
         return self
 
     def options(self) -> dict[str, Any]:
-        return self.model_dump(include={"voice", "format", "speed", "language"}, exclude_none=True)
+        own = {"voice", "format", "speed", "language", "input_format"}
+        return self.model_dump(include=own, exclude_none=True)

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import NewSpeech
+from shapes import Language, NewSpeech
 from wiring import Wiring
 
+from antiphon.engines.voices import check_mix, matches, voice_for
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
 from antiphon.speech.listen import MAX_WAIT
+from antiphon.speech.marked import voices_in
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.ports import Mark
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import NewJob
+from antiphon.speech.text import format_of
 from antiphon.speech.view import job_view, mark_view
 
 Me = Annotated[Caller, Depends(caller)]
@@ -29,7 +33,7 @@ CHARACTERS_AT_ONCE = 50_000
 
 def speech_routes(wiring: Wiring) -> APIRouter:
     routes = APIRouter(tags=["speech"])
-    results = wiring.settings.results_bucket
+    results, engine = wiring.settings.results_bucket, wiring.settings.synthesizer
 
     def find(me: Caller, job_id: str) -> Job:
         job = wiring.jobs.get(me.user_id, KIND, job_id)
@@ -51,8 +55,13 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
+        options = {"voice": voice_for(engine, new.language), **new.options()}
+        check_mix(options["voice"], engine)
+        if new.input and format_of(new.input, None, None, new.input_format) != "ssml":
+            for voice in dict.fromkeys(voices_in(new.input)):
+                check_mix(voice, engine, field="input")
         wanted = NewJob(
-            options={"voice": wiring.voices[0].id, **new.options()},
+            options=options,
             metadata=new.metadata,
             title=new.title,
             callback_url=new.callback_url,
@@ -134,18 +143,14 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         }
 
     @routes.get("/voices")
-    def voices(me: Me) -> dict[str, Any]:
-        found = [
-            {
-                "id": v.id,
-                "name": v.name,
-                "language": v.language,
-                "gender": v.gender,
-                "engine": v.engine,
-                "quality": v.quality,
-            }
-            for v in wiring.voices
-        ]
-        return {"data": found, "next_cursor": None}
+    def voices(
+        me: Me,
+        language: Language | None = None,
+        gender: Literal["female", "male"] | None = None,
+        engine: Literal["espeak", "kokoro"] | None = None,
+    ) -> dict[str, Any]:
+        """All voices of the synthesizer that speaks here. language: `en` or `en-GB`. quality: the grades of Kokoro's makers, A the best."""
+        found = (v for v in wiring.voices if matches(v, language=language, gender=gender, engine=engine))
+        return {"data": [asdict(v) for v in found], "next_cursor": None}
 
     return routes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from aws_lambda_powertools import Logger
 
 from antiphon.engines.registry import make_synthesizer
-from antiphon.engines.voices import catalogue
+from antiphon.engines.voices import voice_for
 from antiphon.identity.tiers import TIERS
 from antiphon.media.encode import Encoder
 from antiphon.platform.clock import system_clock
@@ -39,7 +40,7 @@ def make_worker(logger: Logger) -> Worker:
         engine=engine,
         encoders=Encoder,
         results_bucket=settings.results_bucket,
-        default_voice=catalogue(settings.engine)[0].id,
+        voice_for=partial(voice_for, settings.engine),
         max_characters=max(limits.speech_characters for limits in TIERS.values()),
         work_dir=own_folder(settings.work_dir),
         clock=system_clock,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from antiphon.engines.ports import Segment, Speakers, Spoken, TranscribedChunk, TranscriptionOptions, Turn, Word
+from antiphon.engines.ports import (
+    Segment,
+    Sound,
+    Speakers,
+    Spoken,
+    TranscribedChunk,
+    TranscriptionOptions,
+    Turn,
+    Word,
+)
 from antiphon.media.encode import Encoder
 from antiphon.platform.errors import EngineError
 from antiphon.platform.ids import derived_id
@@ -137,24 +147,37 @@ class Speaker:
 
     def __init__(self) -> None:
         self.spoken: list[str] = []
+        self.asked: list[tuple[str, str, float, tuple[Sound, ...]]] = []
         self.before: Callable[[str], None] = lambda sentence: None
 
     def warm_up(self) -> None:
         return
 
     def unmet(self, voice: str, language: str | None) -> tuple[str, ...]:
+        if voice == "unknown":
+            raise EngineError("There is no voice unknown.", code="unknown_voice")
         return ("There is no such voice; another speaks.",) if voice == "absent" else ()
 
     def split(self, text: str, language: str | None) -> Sequence[str]:
-        return [part.strip() + "." for part in text.split(".") if part.strip()]
+        return [part.strip() for part in re.findall(r"[^.]*\.|[^.]+$", text) if part.strip()]
 
-    def speak(self, sentence: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> Spoken:
+    def speak(
+        self,
+        sentence: str,
+        *,
+        voice: str,
+        speed: float = 1.0,
+        language: str | None = None,
+        sounds: Sequence[Sound] = (),
+    ) -> Spoken:
         self.before(sentence)
         if voice == "unknown":
             raise EngineError("There is no voice unknown.", code="unknown_voice")
         self.spoken.append(sentence)
-        samples = np.concatenate([np.full(160, 50 * ord(c), np.int16) for c in sentence])
-        return Spoken(sentence, samples, (Word(sentence, 0.0, len(samples) / 16_000),))
+        self.asked.append((sentence, voice, speed, tuple(sounds)))
+        samples = np.concatenate([np.full(160, 50 * ord(c) % 30_000, np.int16) for c in sentence])
+        unsaid = tuple(f"{c} is not heard." for c in sentence if c in "→☃")
+        return Spoken(sentence, samples, (Word(sentence, 0.0, len(samples) / 16_000),), unsaid)
 
 
 class Desk:
@@ -176,7 +199,7 @@ class Desk:
             engine=self.speaker,
             encoders=Encoder,
             results_bucket=RESULTS,
-            default_voice="plain",
+            voice_for=lambda language: "plain",
             max_characters=1000,
             work_dir=folder,
             clock=clock,

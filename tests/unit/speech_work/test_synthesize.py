@@ -276,3 +276,28 @@ def test_markdown_and_ssml_are_said_without_their_marks(desk: Desk) -> None:
     desk.run(desk.text("# Hello\n\nSome *kind* of [link](https://example.com).", "text/markdown"))
     desk.run(desk.text("<speak>Hello <break/> there.</speak>", "application/ssml+xml"))
     assert " ".join(desk.speaker.spoken).replace("\n\n", " ") == "Hello Some kind of link. Hello there."
+
+
+def test_marks_and_audio_agree_where_pauses_and_voices_come_between(desk: Desk) -> None:
+    job = desk.run(desk.text("One. [pause:250ms][voice:absent]Two.[pause:1s]", voice="plain", speed=2))
+    with wave.open(io.BytesIO(desk.audio(job))) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    marks = list(desk.store.marks(job.id))
+    assert [(m.text, m.start, m.end) for m in marks] == [("One.", 0.0, 0.04), ("Two.", 0.29, 0.33)]
+    for mark in marks:
+        said = samples[round(mark.start * 16_000) : round(mark.end * 16_000)]
+        assert said.tolist() == [50 * ord(c) for c in mark.text for _ in range(160)]
+    assert not samples[640:4640].any()
+    assert (job.duration, len(samples)) == (1.33, 21_280)
+    assert [(voice, speed) for _, voice, speed, _ in desk.speaker.asked] == [("plain", 2.0), ("absent", 2.0)]
+    assert job.warnings == ("There is no such voice; another speaks.",)
+
+
+def test_what_is_not_heard_is_said_once(desk: Desk) -> None:
+    job = desk.run(desk.text("Go → there. And → here. Snow ☃."))
+    assert job.warnings == ("→ is not heard.", "☃ is not heard.")
+
+
+def test_the_kind_that_was_asked_for_is_the_kind_that_is_read(desk: Desk) -> None:
+    desk.run(desk.text("<b>Hello</b>.", input_format="ssml"))
+    assert desk.speaker.spoken == ["Hello."]

@@ -215,15 +215,26 @@ class Voice:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A stretch of a sentence, from character ``start`` to before ``end``, that is to be said as these phonemes (IPA)."""
+
+    start: int
+    end: int
+    phonemes: str
+
+
+@dataclass(frozen=True)
 class Spoken:
     """One sentence as audio. samples: int16, mono, shape (samples,), at the synthesizer's ``sample_rate``.
 
-    words: times in seconds from the beginning of this sentence.
+    words: times in seconds from the beginning of this sentence. unsaid: a sentence for each part of the text that is not heard, or not as
+    it was asked for; shown as warnings of the result.
     """
 
     text: str
     samples: np.ndarray
     words: tuple[Word, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 class Synthesizer(Protocol):
@@ -237,7 +248,15 @@ class Synthesizer(Protocol):
         """A sentence for each part of the request that is answered by something else than was asked for."""
 
     def split(self, text: str, language: str | None) -> Sequence[str]:
-        """The sentences of the text, in order, none empty, nothing lost; the same text gives the same sentences."""
+        """The sentences of the text, stretches of it in order, none empty, nothing lost but white space; the same text gives the same sentences."""
 
-    def speak(self, sentence: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> Spoken:
-        """voice: an id of the voice list or a mix ``af_heart(2)+af_sky(1)``. speed: 0.25–4. Raises EngineError (``unknown_voice``)."""
+    def speak(
+        self,
+        sentence: str,
+        *,
+        voice: str,
+        speed: float = 1.0,
+        language: str | None = None,
+        sounds: Sequence[Sound] = (),
+    ) -> Spoken:
+        """voice: an id of the voice list or a mix ``af_heart(2)+af_sky(1)``. speed: 0.25–4. sounds: in order, apart. Raises EngineError (``unknown_voice``)."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 import wave
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,14 +24,23 @@ from antiphon.speech.model import Checkpoint, Job, spent
 from antiphon.speech.once import Once
 from antiphon.speech.ports import JobStore, Mark, Objects
 from antiphon.speech.progress import Progress
-from antiphon.speech.script import Line, digest, digest_of_all
-from antiphon.speech.text import MAX_BYTES, text_of
+from antiphon.speech.script import MOST_WARNINGS, Line, Reading, digest, digest_of_all, lines
+from antiphon.speech.text import MAX_BYTES, read
 from antiphon.work.lease import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 WAV = "audio/wav"
+
+
+@dataclass(frozen=True)
+class _Script:
+    """What a job is to say; ``characters``: of what is said, without tags and marks."""
+
+    lines: tuple[Line, ...]
+    warnings: tuple[str, ...]
+    characters: int
 
 
 class Encoding(Protocol):
@@ -49,6 +58,8 @@ class Encoders(Protocol):
 
 
 class Synthesize:
+    """voice_for: who speaks a language (None: any) where the job names no voice."""
+
     def __init__(
         self,
         *,
@@ -57,7 +68,7 @@ class Synthesize:
         engine: Synthesizer,
         encoders: Encoders,
         results_bucket: str,
-        default_voice: str,
+        voice_for: Callable[[str | None], str],
         max_characters: int,
         work_dir: Path,
         clock: Clock,
@@ -67,7 +78,7 @@ class Synthesize:
         self._engine = engine
         self._encoders = encoders
         self._bucket = results_bucket
-        self._default_voice = default_voice
+        self._voice_for = voice_for
         self._max_characters = max_characters
         self._work_dir = work_dir
         self._clock = clock
@@ -108,37 +119,62 @@ class Synthesize:
 
     def _speak(self, job: Job, lease: Lease, folder: Path) -> None:
         lease.check()
-        text, content = self._text(job)
+        reading, content = self._reading(job)
         progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
         if self._once.copied(progress, lease, content, self._copy):
             return
         job = progress.job
-        voice = str(job.options.get("voice") or self._default_voice)
+        script = self._script(job, reading)
         language = job.options.get("language")
-        speed = float(job.options.get("speed") or 1.0)
-        lines = [Line(sentence, voice, speed) for sentence in self._engine.split(text, language)]
-        if not lines:
-            raise EngineError("There is nothing to say in this text.", code="text_empty")
-        warnings = tuple(self._engine.unmet(voice, language))
-        digests = [digest(line, self._engine.name, language) for line in lines]
-        plan = {"sentences": len(lines), "script": digest_of_all(digests)}
+        digests = [digest(line, self._engine.name, language) for line in script.lines]
+        plan = {"sentences": len(digests), "script": digest_of_all(digests)}
         if job.result != plan or self._objects.head(self._bucket, _part(job, 0)) is None:
             # Not begun yet; or the text is cut or spoken otherwise by now; or the parts are gone, which are kept for days only.
-            progress.advance(quiet=True, checkpoint=Checkpoint(), result=plan, characters=job.characters or len(text))
+            progress.advance(
+                quiet=True,
+                checkpoint=Checkpoint(),
+                result=plan,
+                characters=job.characters or script.characters,
+                warnings=script.warnings,
+            )
         done = progress.job.checkpoint.count
-        self._left = float(sum(len(line.text) for line in lines[done:]))
-        for index in range(done, len(lines)):
-            started, line = time.perf_counter(), lines[index]
-            spoken = self._engine.speak(line.text, voice=line.voice, speed=line.speed, language=language)
+        self._left = float(sum(len(line.text) for line in script.lines[done:]))
+        for index in range(done, len(script.lines)):
+            started, line = time.perf_counter(), script.lines[index]
+            spoken = self._engine.speak(
+                line.text, voice=line.voice, speed=line.speed, language=language, sounds=line.sounds
+            )
             took = time.perf_counter() - started
-            self._store_part(progress, index, spoken, digests[index], len(lines), took, warnings)
+            self._store_part(progress, index, line, spoken, digests, took)
             self._observe(took, len(line.text))
             lease.check()
         try:
-            self._assemble(progress, plan, len(text), folder, lease)
+            self._assemble(progress, plan, script.characters, folder, lease)
         except NotFound as error:
             progress.advance(quiet=True, checkpoint=Checkpoint())
             raise EngineError(f"A part of the speech is gone: {error.detail}", retryable=True) from error
+
+    def _script(self, job: Job, reading: Reading) -> _Script:
+        language = job.options.get("language")
+        if len(reading.text) > self._max_characters:
+            raise EngineError(
+                f"The text has {len(reading.text):,} characters; at most {self._max_characters:,} can be spoken.",
+                code="text_too_long",
+            )
+        found = lines(
+            reading,
+            lambda text: self._engine.split(text, language),
+            voice=str(job.options.get("voice") or self._voice_for(language)),
+            speed=float(job.options.get("speed") or 1.0),
+        )
+        if not found:
+            raise EngineError("There is nothing to say in this text.", code="text_empty")
+        unmet = [
+            warning
+            for voice in dict.fromkeys(line.voice for line in found)
+            for warning in self._engine.unmet(voice, language)
+        ]
+        return _Script(found, tuple(dict.fromkeys([*unmet, *reading.warnings])), len(reading.text))
 
     def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
         """The audio as it is, to this job's own place; where the other is being deleted, this one is spoken."""
@@ -166,50 +202,53 @@ class Synthesize:
         )
         return True
 
-    def _text(self, job: Job) -> tuple[str, str]:
-        """The text, and what names its bytes and how they are read."""
+    def _reading(self, job: Job) -> tuple[Reading, str]:
+        """What is to be said, and what names its bytes and how they are read."""
         if job.source is None:
             raise NotFound("The job has no text.")
         source = job.source
         body = self._objects.read(source.bucket, source.key, first=MAX_BYTES + 1, version=source.version)
-        text = text_of(body, content_type=source.content_type, filename=source.filename)
-        if len(text) > self._max_characters:
-            raise EngineError(
-                f"The text has {len(text):,} characters; at most {self._max_characters:,} can be spoken.",
-                code="text_too_long",
-            )
+        reading = read(
+            body,
+            content_type=source.content_type,
+            filename=source.filename,
+            input_format=job.options.get("input_format"),
+            knows=self._knows,
+        )
         read_as = f"{source.content_type}:{(source.filename or '').rpartition('.')[2]}"
-        return text, f"{read_as}:{hashlib.sha256(body).hexdigest()}"
+        return reading, f"{read_as}:{hashlib.sha256(body).hexdigest()}"
+
+    def _knows(self, voice: str) -> bool:
+        try:
+            self._engine.unmet(voice, None)
+        except EngineError:
+            return False
+        return True
 
     def _store_part(
-        self,
-        progress: Progress,
-        index: int,
-        spoken: Spoken,
-        digest: str,
-        count: int,
-        took: float,
-        warnings: Sequence[str],
+        self, progress: Progress, index: int, line: Line, spoken: Spoken, digests: Sequence[str], took: float
     ) -> None:
         """The part first, then the row that tells of it: a crash between the two leaves a part that is written again, the same."""
-        job, key = progress.job, _part(progress.job, index)
-        self._objects.put(
-            self._bucket, key, wav_of(spoken.samples.tobytes(), self._engine.sample_rate), content_type=WAV
-        )
-        start = job.checkpoint.position
-        end = start + len(spoken.samples) / self._engine.sample_rate
+        job, key, rate = progress.job, _part(progress.job, index), self._engine.sample_rate
+        before, after = (bytes(2 * round(seconds * rate)) for seconds in (line.before, line.after))
+        said = before + spoken.samples.tobytes() + after
+        self._objects.put(self._bucket, key, wav_of(said, rate), content_type=WAV)
+        part = job.checkpoint.position
+        start = part + len(before) / 2 / rate
+        end = start + len(spoken.samples) / rate
         words = tuple(
             type(w)(w.word, round(w.start + start, 3), round(w.end + start, 3), w.score, w.speaker)
             for w in spoken.words
         )
+        whole = part + len(said) / 2 / rate
         progress.advance(
-            mark=Mark(index, spoken.text, round(start, 3), round(end, 3), words, key, digest),
-            checkpoint=Checkpoint(end, index + 1),
-            progress=int(98 * (index + 1) / count),
+            mark=Mark(index, spoken.text, round(start, 3), round(end, 3), words, key, digests[index]),
+            checkpoint=Checkpoint(whole, index + 1),
+            progress=int(98 * (index + 1) / len(digests)),
             stage="speaking",
             engine=self._engine.name,
-            duration=round(end, 3),
-            warnings=tuple(warnings),
+            duration=round(whole, 3),
+            warnings=_with(job.warnings, spoken.unsaid),
             timings=spent(job, synthesize_ms=timedelta(seconds=took)),
         )
 
@@ -244,6 +283,12 @@ class Synthesize:
     def _observe(self, seconds: float, characters: int) -> None:
         self._speed = 0.7 * self._speed + 0.3 * seconds / max(1, characters)
         self._left = max(0.0, (self._left or 0.0) - characters)
+
+
+def _with(warnings: tuple[str, ...], more: Sequence[str]) -> tuple[str, ...]:
+    """Each once, and no more than a reader takes in."""
+    found = tuple(dict.fromkeys((*warnings, *more)))
+    return found if len(found) <= MOST_WARNINGS else (*found[:MOST_WARNINGS], "There is more like this.")
 
 
 def _attempt(job: Job) -> str:
