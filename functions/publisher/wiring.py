@@ -16,7 +16,7 @@ from antiphon.search.sqs import SqsIndexQueue
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
-from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
+from antiphon.webhooks.sqs import SqsDeadEvents, SqsDeliveryQueue, SqsLanes
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Settings:
     mails_queue: str
     index_queue: str
     pushes_queue: str
+    dead_letters: str
     lanes: Mapping[tuple[str, str], str]
 
     @classmethod
@@ -41,6 +42,7 @@ class Settings:
             mails_queue=env["MAILS_QUEUE_URL"],
             index_queue=env["INDEX_QUEUE_URL"],
             pushes_queue=env["PUSHES_QUEUE_URL"],
+            dead_letters=env["EVENTS_DEAD_LETTERS_URL"],
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
@@ -77,3 +79,11 @@ def publisher() -> Publisher:
         waiters=DynamoJobStore(table),
         tell=Tell(DynamoConnections(table), SqsPushQueue(sqs, settings.pushes_queue)),
     )
+
+
+@cache
+def set_aside() -> SqsDeadEvents:
+    import boto3
+
+    settings = Settings.read()
+    return SqsDeadEvents(boto3.client("sqs", region_name=settings.region), settings.dead_letters)

@@ -39,6 +39,7 @@ from infra.local.stack import LAPTOP, ROOT, LocalStack
 from tests.load.chat_bench import chat, search
 from tests.load.figures import Figure, account_of, quantile, timed_calls
 from tests.load.realtime_bench import sockets
+from tests.load.webhook_bench import webhooks
 from tests.model_servers import Act, OpenAiServer
 
 SENTENCES = 4
@@ -363,6 +364,7 @@ def main(names: Sequence[str]) -> int:
             "chat": lambda: chat(stack, person, model),
             "search": search,
             "sockets": lambda: sockets(stack, person),
+            "webhooks": lambda: webhooks(stack, Person.register(http)),
             "cold": cold,
             "verification": verification,
         }

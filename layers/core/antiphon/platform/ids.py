@@ -44,7 +44,7 @@ def derived_id(prefix: str, at: datetime, *parts: str, order: int = 0) -> str:
 
 
 def first_id(prefix: str, at: datetime) -> str:
-    """The smallest id of this millisecond: ids that were made before it sort below, those made since do not."""
+    """Sorts before every id of this millisecond, and after every one before it."""
     return f"{prefix}_{ULID.from_bytes(ULID.from_datetime(at).bytes[:6] + bytes(10))}"
 
 
