@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from antiphon.webhooks.model import EVENT_TYPES, TEST_EVENT
+
 Schema = dict[str, Any]
 
 
@@ -60,6 +62,7 @@ _WORD = closed(
         "end": maybe(SECONDS),
         "score": maybe({"type": "number"}),
         "speaker": maybe(TEXT),
+        "interpolated": {**FLAG, "description": "The engine found no times for it; these lie between its neighbours'."},
     }
 )
 _SEGMENT = closed(
@@ -68,10 +71,22 @@ _SEGMENT = closed(
         "start": SECONDS,
         "end": SECONDS,
         "text": TEXT,
+        "machine_text": maybe(
+            {"type": "string", "description": "What the engine heard, where the text is a correction."}
+        ),
         "speaker": maybe(TEXT),
+        "speaker_label": maybe(
+            {"type": "string", "description": "The engine's own, where the speaker was given a name."}
+        ),
         "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
         "words": many(ref("Word")),
-    }
+    },
+    chars=many(
+        closed(
+            {"char": TEXT, "start": maybe(SECONDS), "end": maybe(SECONDS), "score": maybe({"type": "number"})},
+        ),
+        "Where return_char_alignments asked for them.",
+    ),
 )
 _JOB = {
     "id": an_id("job"),
@@ -90,6 +105,21 @@ _JOB = {
     "warnings": many(TEXT),
     "error": maybe(ref("JobError")),
     "metadata": ANYTHING,
+}
+_SPOKEN = {
+    "deduplicated": {
+        "type": "boolean",
+        "description": "Whether another request or job of yours did the work: this one joined it, or is a copy of it.",
+    },
+    "queue_position": maybe({"type": "integer", "minimum": 1, "description": "While it is queued; null in lists."}),
+    "eta": maybe(ref("Eta")),
+    "cost": maybe(ref("Cost")),
+}
+_STEP = {
+    **{name: maybe(an_id("job")) for name in ("transcription_id", "alignment_id", "diarization_id")},
+    "speakers": maybe(many(TEXT)),
+    "links": {"type": "object", "additionalProperties": TEXT},
+    "upload": maybe(ref("Upload")),
 }
 _USER = {
     "id": an_id("usr"),
@@ -116,6 +146,16 @@ _WEBHOOK = {
     "active": FLAG,
     "disabled_reason": maybe(TEXT),
     "created_at": TIME,
+}
+_OPENAI_ENDPOINT = {
+    "id": an_id("whk"),
+    "object": {"const": "webhook_endpoint"},
+    "name": TEXT,
+    "url": TEXT,
+    "event_types": many(TEXT),
+    "signing_secret_hint": {"type": "string", "description": "Enough to tell secrets apart."},
+    "created_at": COUNT,
+    "updated_at": COUNT,
 }
 _CAPABILITY = {
     "action": TEXT,
@@ -157,6 +197,15 @@ _UPLOAD = {
     "fields": {"type": "object", "additionalProperties": TEXT, "description": "Form fields to send before the file."},
     "expires_at": TIME,
 }
+_PARTS = {
+    "method": {"const": "MULTIPART"},
+    "upload_id": TEXT,
+    "part_size": {**COUNT, "description": "Bytes of each part but the last."},
+    "parts": many(closed({"number": {"type": "integer", "minimum": 1}, "url": TEXT}), "PUT each part to its address."),
+    "received": many({"type": "integer", "minimum": 1}, "Numbers of the parts that are there."),
+    "complete_url": {"type": "string", "description": "POST, once all parts are there."},
+    "expires_at": TIME,
+}
 _MEDIA = {
     "id": an_id("med"),
     "purpose": TEXT,
@@ -183,8 +232,9 @@ SCHEMAS: dict[str, Schema] = {
                 "request_id": TEXT,
             },
             errors=many(ref("FieldError")),
+            error=ref("OpenAiProblem"),
         ),
-        "description": "RFC 9457. `code` is stable; see /v1/docs/errors.",
+        "description": "RFC 9457. `code` is stable; see /v1/docs/errors. `error` is what clients of OpenAI's routes read, of requests that reached no route.",
     },
     "FieldError": closed({"field": TEXT, "detail": TEXT}),
     "User": closed(_USER),
@@ -246,20 +296,50 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "JsonWebKeys": closed({"keys": many({"type": "object", "additionalProperties": TEXT})}),
     "Accepted": closed({"status": {"const": "accepted"}}),
-    "Upload": closed(_UPLOAD),
-    "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
+    "PartedUpload": {**closed(_PARTS), "description": "Of files above 100 MiB."},
+    "Upload": {"anyOf": [closed(_UPLOAD), ref("PartedUpload")]},
+    "MediaUpload": {
+        "anyOf": [
+            closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **way}) for way in (_UPLOAD, _PARTS)
+        ]
+    },
     "JobError": closed({"code": TEXT, "detail": TEXT}),
+    "Cost": closed({"gpu_seconds": SECONDS, "usd": {"type": "number", "minimum": 0}}),
+    "Eta": closed({"at": TIME, "error": {**SECONDS, "description": "Seconds by which it was off as of late."}}),
+    "Estimate": closed(
+        {
+            "dry_run": {"const": True},
+            "kind": one_of("transcription", "speech"),
+            "audio_seconds": maybe(SECONDS),
+            "characters": maybe(COUNT),
+            "cost": maybe(ref("Cost")),
+            "queue_position": maybe({"type": "integer", "minimum": 1}),
+            "eta": maybe(ref("Eta")),
+            "joins": maybe({**an_id("job"), "description": "The job that the request would join."}),
+        }
+    ),
     "Transcription": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "transcription"},
+            "speakers": {
+                "type": "object",
+                "additionalProperties": maybe(TEXT),
+                "description": "By the engine's labels, the names that were given to them.",
+            },
             "upload": maybe(ref("Upload")),
             "audio_url": maybe({"type": "string", "description": "Of the recording, for 15 minutes."}),
         }
     ),
+    "Alignment": closed({**_JOB, **_STEP, "kind": {"const": "alignment"}}),
+    "Diarization": closed({**_JOB, **_STEP, "kind": {"const": "diarization"}}),
+    "SpeakerAssignment": closed({**_JOB, **_STEP, "kind": {"const": "assignment"}}),
+    "Turn": closed({"index": COUNT, "start": SECONDS, "end": SECONDS, "speaker": TEXT}),
     "Speech": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "speech"},
             "voice": maybe(TEXT),
             "format": maybe(TEXT),
@@ -267,6 +347,7 @@ SCHEMAS: dict[str, Schema] = {
             "characters": maybe(COUNT),
             "audio_url": maybe({"type": "string", "description": "For 15 minutes."}),
             "marks_url": TEXT,
+            "parts": closed({"done": COUNT, "total": maybe(COUNT)}),
         }
     ),
     "Document": closed(
@@ -381,7 +462,12 @@ SCHEMAS: dict[str, Schema] = {
             "start": SECONDS,
             "end": SECONDS,
             "words": many(ref("Word")),
-            "audio_url": maybe(TEXT),
+            "audio_url": maybe(
+                {
+                    "type": "string",
+                    "description": "This sentence alone, as WAV, for 15 minutes; null when it is no longer kept.",
+                }
+            ),
         }
     ),
     "Deleted": closed({"id": TEXT, "deleted": {"const": True}, "rows": COUNT, "objects": COUNT, "versions": COUNT}),
@@ -493,9 +579,12 @@ SCHEMAS: dict[str, Schema] = {
             "object": {"const": "model"},
             "created": COUNT,
             "owned_by": TEXT,
-            "provider": one_of("google", "openai", "offline"),
+            "provider": {
+                "type": "string",
+                "description": "google, openai, offline, or the speech engine that answers to this name.",
+            },
             "capabilities": many(TEXT),
-            "context_tokens": COUNT,
+            "context_tokens": {**maybe(COUNT), "description": "Null of models that do not chat."},
             "configured": FLAG,
         }
     ),
@@ -509,8 +598,79 @@ SCHEMAS: dict[str, Schema] = {
             "usage": closed({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT}),
         }
     ),
-    "OpenAiError": closed(
-        {"error": closed({"message": TEXT, "type": TEXT, "param": maybe(TEXT), "code": maybe(TEXT)})}
+    "OpenAiProblem": closed({"message": TEXT, "type": TEXT, "param": maybe(TEXT), "code": maybe(TEXT)}),
+    "OpenAiError": closed({"error": ref("OpenAiProblem")}),
+    "AudioUsage": closed(
+        {"type": {"const": "duration"}, "seconds": {**COUNT, "description": "Begun seconds of sound."}}
+    ),
+    "AudioText": closed({"text": TEXT}, usage=ref("AudioUsage"), languages=many(closed({"code": TEXT}))),
+    "AudioVerbose": closed(
+        {
+            "task": one_of("transcribe", "translate"),
+            "language": {"type": "string", "description": "Its English name."},
+            "duration": SECONDS,
+            "text": TEXT,
+            "segments": maybe(
+                many(
+                    closed(
+                        {
+                            "id": COUNT,
+                            "seek": COUNT,
+                            "start": SECONDS,
+                            "end": SECONDS,
+                            "text": TEXT,
+                            "tokens": many(COUNT),
+                            "temperature": {"type": "number"},
+                            "avg_logprob": {"type": "number"},
+                            "compression_ratio": {"type": "number"},
+                            "no_speech_prob": {"type": "number"},
+                        }
+                    )
+                )
+            ),
+        },
+        words=many(closed({"word": TEXT, "start": SECONDS, "end": SECONDS})),
+        usage=ref("AudioUsage"),
+    ),
+    "AudioDiarized": closed(
+        {
+            "task": {"const": "transcribe"},
+            "duration": SECONDS,
+            "text": TEXT,
+            "segments": many(
+                closed(
+                    {
+                        "type": {"const": "transcript.text.segment"},
+                        "id": TEXT,
+                        "start": SECONDS,
+                        "end": SECONDS,
+                        "text": TEXT,
+                        "speaker": {"type": "string", "description": "A, B, …, or the name that somebody gave."},
+                    }
+                )
+            ),
+            "usage": ref("AudioUsage"),
+        }
+    ),
+    "AudioVoices": closed(
+        {
+            "object": {"const": "list"},
+            "data": many(
+                closed(
+                    {
+                        "id": TEXT,
+                        "object": {"const": "audio.voice"},
+                        "name": TEXT,
+                        "voice_id": {"type": "string", "description": "The voice of ours that speaks."},
+                        "language": TEXT,
+                        "gender": maybe(TEXT),
+                        "engine": TEXT,
+                        "quality": maybe(TEXT),
+                    }
+                )
+            ),
+            "voices": many(closed({"id": TEXT, "name": TEXT})),
+        }
     ),
     "Models": closed({"object": {"const": "list"}, "data": many(ref("Model"))}),
     "Preset": closed(
@@ -557,6 +717,17 @@ SCHEMAS: dict[str, Schema] = {
     "NewWebhookSecret": closed(
         {**_WEBHOOK, "secret": {"type": "string", "description": "Shown here and never again."}}
     ),
+    "AccountWebhookSecret": closed(
+        {
+            "secret": {"type": "string", "description": "Signs what goes to the callback_url of jobs."},
+            "created_at": TIME,
+            "previous_until": maybe({**TIME, "description": "Until then the secret before it signs too."}),
+        }
+    ),
+    "WebhookEndpoint": closed(_OPENAI_ENDPOINT),
+    "WebhookEndpointWithSecret": closed(
+        {**_OPENAI_ENDPOINT, "signing_secret": {"type": "string", "description": "Shown here and never again."}}
+    ),
     "Attempt": closed(
         {
             "number": COUNT,
@@ -593,11 +764,18 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 _TEXTS = ("text/plain", "application/x-subrip", "text/vtt", "text/tab-separated-values", "text/markdown")
+_QUOTED = ("Transcription", "Speech")
 _JOBS: dict[str, dict[int, Any]] = {}
-for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
+for _route, _name, _status in (
+    ("transcriptions", "Transcription", 201),
+    ("speech", "Speech", 202),
+    ("alignments", "Alignment", 201),
+    ("diarizations", "Diarization", 201),
+    ("speaker-assignments", "SpeakerAssignment", 201),
+):
     _JOBS |= {
         f"GET /v1/{_route}": {200: page(ref(_name))},
-        f"POST /v1/{_route}": {_status: ref(_name)},
+        f"POST /v1/{_route}": {_status: ref(_name)} | ({200: ref("Estimate")} if _name in _QUOTED else {}),
         f"GET /v1/{_route}/{{id}}": {200: ref(_name)},
         f"DELETE /v1/{_route}/{{id}}": {200: ref("Deleted")},
         f"POST /v1/{_route}/{{id}}/cancel": {200: ref(_name)},
@@ -610,6 +788,16 @@ _EVENTS: Schema = {
     "properties": {"event": one_of("message", "delta", "done", "error"), "data": TEXT, "id": TEXT},
     "required": ["event", "data", "id"],
 }
+_JOB_EVENTS: Schema = {
+    "type": "object",
+    "description": "One server-sent event: status, progress (the job), segment or sentence, then done or failed (the job).",
+    "properties": {
+        "event": one_of("status", "progress", "segment", "sentence", "done", "failed"),
+        "data": TEXT,
+        "id": {"type": "string", "pattern": r"^\d+\.\d+(\.end)?$", "description": "For Last-Event-ID."},
+    },
+    "required": ["event", "data", "id"],
+}
 _CHUNKS: Schema = {
     "type": "object",
     "description": "One server-sent event: a chunk of OpenAI's, at the end [DONE]; or its error object.",
@@ -620,6 +808,19 @@ _CHUNKS: Schema = {
 _EXPORTS = {"application/json": ref("Export")} | dict.fromkeys(
     ("text/markdown", "text/plain", "text/csv", "text/html"), TEXT
 )
+_OPEN_AI_EVENTS: Schema = {
+    "type": "object",
+    "description": "One server-sent event of OpenAI's, named by the `type` in its data; or its error object.",
+    "properties": {"data": TEXT},
+    "required": ["data"],
+}
+_HEARD: dict[str, Schema] = {
+    "application/json": {"anyOf": [ref("AudioText"), ref("AudioVerbose"), ref("AudioDiarized")]},
+    "text/plain": TEXT,
+    "text/vtt": TEXT,
+}
+_SPOKEN = ("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/pcm")
+
 ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/auth/register": {201: ref("SignedIn")},
     "POST /v1/auth/login": {200: ref("SignedIn")},
@@ -642,6 +843,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/api-keys": {201: ref("NewApiKey")},
     "DELETE /v1/api-keys/{id}": {204: None},
     "POST /v1/uploads": {201: ref("MediaUpload")},
+    "GET /v1/uploads/{id}": {200: ref("PartedUpload")},
+    "POST /v1/uploads/{id}/complete": {200: closed({"id": TEXT, "status": {"const": "complete"}})},
     **_JOBS,
     "GET /v1/media": {200: page(ref("Media"))},
     "GET /v1/media/{id}": {200: ref("WholeMedia")},
@@ -654,12 +857,33 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "DELETE /v1/edits/{id}": {200: ref("Deleted")},
     "POST /v1/edits/{id}/cancel": {200: ref("Edit")},
     "POST /v1/edits/{id}/retry": {200: ref("Edit")},
+    "PATCH /v1/transcriptions/{id}": {200: ref("Transcription")},
     "GET /v1/transcriptions/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
-    "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
+    "GET /v1/alignments/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/diarizations/{id}/turns": {200: page(ref("Turn"))},
+    "GET /v1/speaker-assignments/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/speech/{id}/marks": {
+        200: closed({"id": an_id("job"), "status": _JOB["status"], "data": many(ref("Mark"))})
+    },
+    "GET /v1/transcriptions/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
+    "GET /v1/speech/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/voices": {200: page(ref("Voice"))},
+    "POST /v1/audio/transcriptions": {
+        200: {**_HEARD, "text/event-stream": _OPEN_AI_EVENTS},
+        202: ref("Transcription"),
+    },
+    "POST /v1/audio/translations": {200: _HEARD, 202: ref("Transcription")},
+    "POST /v1/audio/speech": {
+        200: {
+            **{kind: {"type": "string", "format": "binary"} for kind in _SPOKEN},
+            "text/event-stream": _OPEN_AI_EVENTS,
+        },
+        202: ref("Speech"),
+    },
+    "GET /v1/audio/voices": {200: ref("AudioVoices")},
     "GET /v1/documents": {200: page(ref("Document"))},
     "POST /v1/documents": {201: ref("Document")},
     "GET /v1/documents/{id}": {200: ref("Document")},
@@ -714,7 +938,41 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "PATCH /v1/webhooks/{id}": {200: ref("Webhook")},
     "DELETE /v1/webhooks/{id}": {204: None},
     "POST /v1/webhooks/{id}/test": {202: ref("Delivery")},
+    "POST /v1/webhooks/{id}/rotate-secret": {200: ref("NewWebhookSecret")},
+    "GET /v1/me/webhook-secret": {200: ref("AccountWebhookSecret")},
+    "POST /v1/me/webhook-secret/rotate": {200: ref("AccountWebhookSecret")},
+    "GET /v1/webhook_endpoints": {
+        200: closed(
+            {
+                "object": {"const": "list"},
+                "data": many(ref("WebhookEndpoint")),
+                "first_id": maybe(TEXT),
+                "last_id": maybe(TEXT),
+                "has_more": FLAG,
+            }
+        )
+    },
+    "POST /v1/webhook_endpoints": {200: ref("WebhookEndpointWithSecret")},
+    "GET /v1/webhook_endpoints/{id}": {200: ref("WebhookEndpoint")},
+    "POST /v1/webhook_endpoints/{id}": {200: ref("WebhookEndpoint")},
+    "DELETE /v1/webhook_endpoints/{id}": {
+        200: closed({"id": TEXT, "object": {"const": "webhook_endpoint.deleted"}, "deleted": {"const": True}})
+    },
+    "POST /v1/webhook_endpoints/{id}/rotate_secret": {200: ref("WebhookEndpointWithSecret")},
+    "POST /v1/webhook_endpoints/{id}/test": {
+        200: closed(
+            {
+                "object": {"const": "webhook_endpoint.test"},
+                "webhook_endpoint_id": TEXT,
+                "event_type": TEXT,
+                "status_code": COUNT,
+                "success": {"const": True},
+            }
+        )
+    },
+    "GET /v1/webhook_event_types": {200: closed({"object": {"const": "list"}, "data": many(TEXT)})},
     "GET /v1/webhooks/{id}/deliveries": {200: page(ref("Delivery"))},
+    "POST /v1/webhooks/{id}/replay": {202: closed({"queued": COUNT, "next_since": maybe(TIME)})},
     "POST /v1/deliveries/{id}/redeliver": {202: ref("Delivery")},
     "GET /v1/health": {200: ref("Health")},
     "GET /v1/health/live": {200: ref("Live")},
@@ -724,3 +982,67 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/docs/errors": {200: {"text/html": TEXT}},
 }
 """By route and status: the schema of a JSON answer, schemas by content type, or None for no body."""
+
+
+def _event_data(event_type: str) -> Schema:
+    """``data`` of an event. Fields may be added to it, none goes away."""
+    kind, _, step = event_type.rpartition(".")
+    if kind == "media" and step != "edited":
+        fields: Schema = {"id": an_id("med"), "status": TEXT, "error": _EVENT_ERROR, "links": _links("self")}
+    elif kind == "message":
+        fields = {
+            **_sequenced("msg", "message"),
+            "role": TEXT,
+            "conversation_id": an_id("conv"),
+            "links": _links("self"),
+        }
+    elif kind == "device.command":
+        fields = {
+            **_sequenced("cmd", "device_command"),
+            "device_id": an_id("dev"),
+            "origin": TEXT,
+            "run_id": maybe(an_id("run")),
+            "links": _links("self"),
+        }
+    elif event_type == "webhook.test":
+        fields = {"id": an_id("whk"), "kind": {"const": "webhook"}, "links": _links("self")}
+    elif kind == "webhook":
+        reason = one_of("gone", "failing")
+        fields = {**_sequenced("whk", "webhook"), "reason": reason, "links": _links("self", "deliveries")}
+    elif kind == "user":
+        fields = {"counter": TEXT, "month": TEXT, "tier": TEXT} if step == "quota_reached" else {}
+    else:
+        kind = "edit" if event_type == "media.edited" else kind
+        prefix = {"run": "run", "document": "doc"}.get(kind, "job")
+        fields = {
+            **_sequenced(prefix, kind),
+            "progress": {"type": "number", "minimum": 0, "maximum": 100},
+            "error": _EVENT_ERROR,
+            "metadata": ANYTHING,
+            "links": _links("self", "messages") if kind == "run" else _links("self"),
+            **({"conversation_id": an_id("conv")} if kind == "run" else {"attempts": COUNT}),
+        }
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+def _sequenced(prefix: str, kind: str) -> Schema:
+    grows = {**COUNT, "description": "Grows with every change of this thing: the higher one is the newer one."}
+    return {"id": an_id(prefix), "kind": {"const": kind}, "status": TEXT, "sequence": grows}
+
+
+def _links(*names: str) -> Schema:
+    path = {"type": "string", "pattern": "^/v1/"}
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, path),
+        "required": list(names),
+        "additionalProperties": path,
+    }
+
+
+_EVENT_ERROR = maybe(closed({"code": TEXT, "detail": TEXT}))
+PAYLOADS = {
+    name: closed({"type": {"const": name}, "timestamp": TIME, "data": _event_data(name)})
+    for name in (*EVENT_TYPES, TEST_EVENT)
+}
+"""By event: the body of a webhook request."""

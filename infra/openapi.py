@@ -20,11 +20,11 @@ from antiphon.platform import errors, limits, openai_errors
 from antiphon.platform.access import ROUTES, Access, Who
 from antiphon.speech import metering
 from antiphon.webhooks import guard
-from infra.answers import ANSWERS, SCHEMAS
+from infra.answers import ANSWERS, PAYLOADS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
-FASTAPI = ("admin", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+FASTAPI = ("admin", "audio", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:6px}
@@ -32,6 +32,14 @@ h2{margin-top:2.5rem;border-bottom:1px solid #8886}h3{margin-top:2rem;overflow-w
 td,th{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #8883}nav a{margin-right:1rem}
 a{color:light-dark(#0645ad,#8ab4f8)}summary{cursor:pointer}
 """
+WEBSOCKET = (
+    "Beside these routes there is the WebSocket /ws, with the subprotocols antiphon.v1 and bearer.<token or API key>. Messages are JSON objects with an action and, "
+    "if you like, a ref that comes back with the answer: subscribe and unsubscribe {channels}, of jobs and the ids of conversations, runs and devices (with since, "
+    "an event's id, what was missed of the last 24 hours comes first, then caught_up); send {conversation_id, content, attachments?, model?, settings?, key?}, "
+    "answered by message, delta, done or error; ping, answered by pong; with the key of a device take, acknowledge {command_id} and "
+    "result {command_id, status, result?, error?}, while commands come as {type: command, data}. Events are those of the webhooks with their id, which may come "
+    "twice. At most 100 messages a minute, 128 KB each, 20 connections of a user; a connection ends with its token."
+)
 _LOAD = """
 import json, sys
 from unittest.mock import MagicMock
@@ -74,6 +82,8 @@ _TAGS = {
     "search": "chat",
     "runs": "chat",
     "deliveries": "webhooks",
+    "webhook_endpoints": "webhooks",
+    "webhook_event_types": "webhooks",
     "voices": "speech",
     "edits": "media",
 }
@@ -109,7 +119,7 @@ def _answers(route: str) -> dict[str, Any]:
             by_type = schema if any("/" in key for key in schema) else {"application/json": schema}
             answer["content"] = {kind: {"schema": each} for kind, each in by_type.items()}
         found[str(status)] = answer
-    if route.split(" ")[1] in openai_errors.PATHS:
+    if openai_errors.speaks(route.split(" ")[1]):
         for statuses in ("4XX", "5XX"):  # the gateway's own answers are problems
             found[statuses] = _problem("OpenAI's error object.")
             found[statuses]["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/OpenAiError"}}
@@ -143,6 +153,29 @@ def _parameters(route: str, path: str) -> list[dict[str, Any]]:
         )
         found.append({"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 500}})
     return found
+
+
+def _webhook(name: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {
+        "webhook-id": "The same on every attempt.",
+        "webhook-timestamp": "Seconds since the epoch, of this attempt.",
+        "webhook-signature": "v1, and HMAC-SHA256 in base64; several while a secret is replaced, separated by spaces.",
+    }
+    return {
+        "operationId": "on" + "".join(part.capitalize() for part in re.split(r"[._]", name)),
+        "tags": ["webhooks"],
+        "parameters": [
+            {"name": header, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+            for header, text in headers.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "It is delivered."},
+            "410": {"description": "Nobody wants these events any more: the webhook is switched off."},
+            "default": {"description": "It is sent again."},
+        },
+        "security": [],
+    }
 
 
 def document() -> dict[str, Any]:
@@ -195,10 +228,11 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Antiphon",
             "version": "1",
-            "description": "Transcription, speech and signed callbacks in your own AWS account.",
+            "description": "Transcription, speech and signed callbacks in your own AWS account. " + WEBSOCKET,
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "webhooks": {name: {"post": _webhook(name, body)} for name, body in PAYLOADS.items()},
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "parameters": {
@@ -283,11 +317,12 @@ def _operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
     curl = f"curl -X {method.upper()} $ANTIPHON_URL{path}"
     curl += "" if not operation["security"] else " -H 'Authorization: Bearer …'"
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        ((kind, body),) = operation["requestBody"]["content"].items()
+        schema = body["schema"]
         parts.append(
             f"<details><summary>Body</summary><pre>{escape(json.dumps(schema, indent=2, ensure_ascii=False))}</pre></details>"
         )
-        curl += " -H 'Content-Type: application/json' -d '{…}'"
+        curl += f" -H 'Content-Type: {kind}' -d '{{…}}'" if kind == "application/json" else " -F model=… -F file=@…"
     answers = {k: v for k, v in operation["responses"].items() if not k.endswith("XX")}
     parts.append(f"<details><summary>Answers</summary><pre>{escape(json.dumps(answers, indent=2))}</pre></details>")
     parts.append(f"<pre>{escape(curl)}</pre>")

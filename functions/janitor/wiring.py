@@ -17,13 +17,16 @@ from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.realtime.connect import SweepConnections
+from antiphon.realtime.dynamo import DynamoConnections
+from antiphon.realtime.gateway import ApiGatewaySockets
 from antiphon.runs.dynamo import DynamoRuns
 from antiphon.runs.sqs import SqsRunQueue
 from antiphon.runs.sweep import SweepRuns
 from antiphon.search.choose import far_vectors
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
-from antiphon.speech.model import Kind
+from antiphon.speech.model import STEPS, Kind
 from antiphon.speech.s3 import s3_client
 from antiphon.speech.sweep import SweepJobs
 from antiphon.webhooks.dynamo import DynamoDeliveryStore
@@ -44,6 +47,9 @@ class Wiring:
             for kind in (Kind.TRANSCRIPTION, Kind.SPEECH)
             for lane in ("standard", "priority")
         }
+        places |= {
+            (step, lane): places[Kind.TRANSCRIPTION, lane] for step in STEPS for lane in ("standard", "priority")
+        }
         # These have one queue each: Lambda takes as many at once as there are.
         places |= {(Kind.DOCUMENT, lane): "DOCUMENT" for lane in ("standard", "priority")}
         places |= {(Kind.EDIT, "standard"): "EDITS"}
@@ -57,6 +63,9 @@ class Wiring:
         self.budget = SettleBudget(DynamoBudget(table), system_clock)
         self.replies = Settle(DynamoConversations(table), system_clock)
         self.runs = SweepRuns(DynamoRuns(table), SqsRunQueue(sqs, env["RUNS_QUEUE_URL"]), system_clock)
+        self.connections = SweepConnections(
+            DynamoConnections(table), ApiGatewaySockets(env["SOCKETS_ENDPOINT"], region), system_clock
+        )
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
         )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import Language, NewTranscription
+from shapes import Language, NewTranscription, TranscriptionChange
 from wiring import Wiring
 
 from antiphon.platform.cursors import decode_cursor, encode_cursor
@@ -12,9 +12,11 @@ from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
 from antiphon.speech.arrive import clean_filename
+from antiphon.speech.fetch import filename_of
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.render import RenderOptions, render
 from antiphon.speech.retrying import change
+from antiphon.speech.revise import Revision
 from antiphon.speech.submit import FileToCome, NewJob
 from antiphon.speech.transcript import transcript_of
 from antiphon.speech.view import job_view, segment_view
@@ -49,30 +51,41 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
             raise NotFound("There is no such transcription.")
         return job
 
-    def shown(job: Job) -> dict[str, Any]:
-        return job_view(job, upload=wiring.submit.upload(job), audio_url=_audio_url(wiring, job))
+    def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
+        upload, heard = wiring.submit.upload(job), _audio_url(wiring, job)
+        return job_view(job, upload=upload, audio_url=heard, joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("", status_code=201)
-    def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(
+        new: NewTranscription, request: Request, response: Response, me: Me, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
+        if new.url:
+            wiring.guard.check_syntax(new.url, "url")
         file = (
-            FileToCome(clean_filename(new.filename), new.content_type, new.size)
+            FileToCome(clean_filename(new.filename), new.content_type, new.size, new.sha256)
             if new.filename and new.content_type and new.size
             else None
         )
         wanted = NewJob(
             options=new.options(),
             metadata=new.metadata,
-            title=new.title or (file.filename if file else None),
+            title=new.title or (file.filename if file else filename_of(new.url) if new.url else None),
             callback_url=new.callback_url,
             file=file,
             media_id=new.media_id,
+            url=new.url,
             request_id=request.state.request_id,
+            dedupe=new.dedupe,
         )
-        job = wiring.submit.transcription(me, wanted, seed_of(request))
-        response.headers["Location"] = f"/v1/transcriptions/{job.id}"
-        return shown(job)
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
+        submitted = wiring.submit.transcription(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/transcriptions/{submitted.job.id}"
+        return shown(submitted.job, joined=submitted.joined)
 
     @routes.get("")
     def listed(
@@ -96,6 +109,12 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
     def one(job_id: Id, me: Me) -> dict[str, Any]:
         return shown(find(me, job_id))
 
+    @routes.patch("/{job_id}")
+    def revise(job_id: Id, wanted: TranscriptionChange, me: Me) -> dict[str, Any]:
+        """Names and corrections, kept beside what the engine heard; every format shows them at once."""
+        texts = {correction.index: correction.text for correction in wanted.segments}
+        return shown(wiring.revise(me.user_id, job_id, Revision(wanted.title, wanted.speakers, texts)))
+
     @routes.get("/{job_id}/segments")
     def segments(
         job_id: Id,
@@ -111,7 +130,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         found = list(wiring.jobs.segments(job.id, after=start, limit=limit + 1))
         shown_now = found[:limit]
         more = encode_cursor(str(shown_now[-1].index), *scope) if len(found) > limit else None
-        return {"data": [segment_view(n) for n in shown_now], "next_cursor": more}
+        return {"data": [segment_view(job, n) for n in shown_now], "next_cursor": more}
 
     @routes.get("/{job_id}/transcript")
     def transcript(
@@ -121,6 +140,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         max_line_width: Annotated[int | None, Query(ge=10, le=1000)] = None,
         max_line_count: Annotated[int | None, Query(ge=1, le=10)] = None,
         highlight_words: bool = False,
+        speaker_labels: bool = True,
     ) -> Response:
         job = find(me, job_id)
         if job.status is not Status.SUCCEEDED:
@@ -129,7 +149,10 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
                 code="transcript_not_ready",
             )
         options = RenderOptions(
-            max_line_width=max_line_width, max_line_count=max_line_count, highlight_words=highlight_words
+            max_line_width=max_line_width,
+            max_line_count=max_line_count,
+            highlight_words=highlight_words,
+            speaker_labels=speaker_labels,
         )
         rendered = render(format, transcript_of(job, wiring.jobs.segments(job.id)), options)
         return Response(rendered.body, media_type=rendered.content_type)

@@ -31,15 +31,44 @@ LIGHT = (
     "delivery",
     "docs",
     "editor",
+    "fetcher",
     "health",
     "indexer",
     "intake",
     "janitor",
     "mailer",
     "publisher",
+    "pusher",
     "reader",
+    "realtime",
 )
-ROUTES = ("admin", "agent", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+ROUTES = (
+    "admin",
+    "agent",
+    "answerer",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
+ROUTES = (
+    "admin",
+    "agent",
+    "answerer",
+    "audio",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
 
 
 def loaded(function: str) -> set[str]:

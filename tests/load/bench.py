@@ -1,4 +1,7 @@
-"""`make bench`: the figures that the README promises, each a ratio or a difference measured in this one run. Exits 1 when a goal is missed."""
+"""`make bench`: the figures that the README promises, each a ratio or a difference measured in this one run. Exits 1 when a goal is missed.
+
+`python -m tests.load.bench chat search` measures only these parts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +38,8 @@ from infra.local.recordings import spoken_wav
 from infra.local.stack import LAPTOP, ROOT, LocalStack
 from tests.load.chat_bench import chat, search
 from tests.load.figures import Figure, account_of, quantile, timed_calls
+from tests.load.realtime_bench import sockets
+from tests.load.webhook_bench import webhooks
 from tests.model_servers import Act, OpenAiServer
 
 SENTENCES = 4
@@ -54,7 +59,7 @@ def overhead(person: Person) -> Iterator[Figure]:
     spent: list[float] = []
     stages: dict[str, list[float]] = {}
     for _ in range(RUNS):
-        job = person.transcribe(body)
+        job = person.transcribe(body, dedupe=False)
         uploaded = time.perf_counter()
         done = person.until(job, lambda found: found["status"] == "succeeded", pause=0.02)
         whole = time.perf_counter() - uploaded
@@ -109,7 +114,7 @@ def throughput(stack: LocalStack, person: Person, folder: Path) -> Iterator[Figu
     path.write_bytes(spoken_wav(SENTENCES))
     stack.stop("transcriber")
     bare_before = bare(path)
-    jobs = [person.transcribe(path.read_bytes()) for _ in range(RUNS)]
+    jobs = [person.transcribe(path.read_bytes(), dedupe=False) for _ in range(RUNS)]
     for job in jobs:
         person.until(job, lambda found: found["status"] == "queued")
     stack.start("transcriber")
@@ -337,7 +342,7 @@ def rest_event(path: str, user: str) -> dict[str, Any]:
     }
 
 
-def main() -> int:
+def main(names: Sequence[str]) -> int:
     figures: list[Figure] = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -350,17 +355,20 @@ def main() -> int:
         httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as http,
     ):
         person = Person.register(http)
-        for measure in (
-            lambda: overhead(person),
-            lambda: hops(stack),
-            lambda: throughput(stack, person, Path(folder)),
-            lambda: memory(stack, person, Path(folder)),
-            lambda: handling(stack, person),
-            lambda: chat(stack, person, model),
-            lambda: search(stack, http),
-            cold,
-            verification,
-        ):
+        measures: dict[str, Callable[[], Iterator[Figure]]] = {
+            "overhead": lambda: overhead(person),
+            "hops": lambda: hops(stack),
+            "throughput": lambda: throughput(stack, person, Path(folder)),
+            "memory": lambda: memory(stack, person, Path(folder)),
+            "handling": lambda: handling(stack, person),
+            "chat": lambda: chat(stack, person, model),
+            "search": search,
+            "sockets": lambda: sockets(stack, person),
+            "webhooks": lambda: webhooks(stack, Person.register(http)),
+            "cold": cold,
+            "verification": verification,
+        }
+        for measure in [measures[name] for name in names or measures]:
             for figure in measure():
                 figures.append(figure)
                 print(f"{figure.name}: {figure.measured}", flush=True)
@@ -372,4 +380,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

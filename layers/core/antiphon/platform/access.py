@@ -54,9 +54,15 @@ def _admin(action: str | None = None) -> Access:
 
 _JOBS = {
     f"{method} /v1/{route}{rest}": _keyed(
-        f"{route}:{'read' if method == 'GET' else 'write'}", action and f"{kind}.{action}", creates=creates
+        f"{scope}:{'read' if method == 'GET' else 'write'}", action and f"{kind}.{action}", creates=creates
     )
-    for route, kind in (("transcriptions", "transcription"), ("speech", "speech"))
+    for route, kind, scope in (
+        ("transcriptions", "transcription", "transcriptions"),
+        ("speech", "speech", "speech"),
+        ("alignments", "alignment", "transcriptions"),
+        ("diarizations", "diarization", "transcriptions"),
+        ("speaker-assignments", "assignment", "transcriptions"),
+    )
     for method, rest, action, creates in (
         ("GET", "", None, False),
         ("POST", "", "create", True),
@@ -90,11 +96,23 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/api-keys": _person("key.create", creates=True),
         "DELETE /v1/api-keys/{id}": _person("key.revoke"),
         "POST /v1/uploads": _keyed("uploads:write", "upload.create", creates=True),
+        "GET /v1/uploads/{id}": _keyed("uploads:write"),
+        "POST /v1/uploads/{id}/complete": _keyed("uploads:write", "upload.complete"),
         **_JOBS,
+        "PATCH /v1/transcriptions/{id}": _keyed("transcriptions:write", "transcription.update"),
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
+        "GET /v1/transcriptions/{id}/events": _keyed("transcriptions:read"),
+        "GET /v1/speech/{id}/events": _keyed("speech:read"),
+        "GET /v1/alignments/{id}/segments": _keyed("transcriptions:read"),
+        "GET /v1/diarizations/{id}/turns": _keyed("transcriptions:read"),
+        "GET /v1/speaker-assignments/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/speech/{id}/marks": _keyed("speech:read"),
         "GET /v1/voices": _keyed("speech:read"),
+        "POST /v1/audio/transcriptions": _keyed("transcriptions:write", "transcription.create", creates=True),
+        "POST /v1/audio/translations": _keyed("transcriptions:write", "transcription.create", creates=True),
+        "POST /v1/audio/speech": _keyed("speech:write", "speech.create", creates=True),
+        "GET /v1/audio/voices": _keyed("speech:read"),
         "GET /v1/documents": _keyed("documents:read"),
         "POST /v1/documents": _keyed("documents:write", "document.create", creates=True),
         "GET /v1/documents/{id}": _keyed("documents:read"),
@@ -138,7 +156,20 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "GET /v1/webhooks/{id}": _keyed("webhooks:read"),
         "PATCH /v1/webhooks/{id}": _keyed("webhooks:write", "webhook.update"),
         "DELETE /v1/webhooks/{id}": _keyed("webhooks:write", "webhook.delete"),
+        "POST /v1/webhooks/{id}/rotate-secret": _keyed("webhooks:write", "webhook.rotate_secret"),
+        # Who has the secret can sign in our place, so reading is not enough.
+        "GET /v1/me/webhook-secret": _keyed("webhooks:write"),
+        "POST /v1/me/webhook-secret/rotate": _keyed("webhooks:write", "webhook_secret.rotate"),
+        "GET /v1/webhook_endpoints": _keyed("webhooks:read"),
+        "POST /v1/webhook_endpoints": _keyed("webhooks:write", "webhook.create", creates=True),
+        "GET /v1/webhook_endpoints/{id}": _keyed("webhooks:read"),
+        "POST /v1/webhook_endpoints/{id}": _keyed("webhooks:write", "webhook.update"),
+        "DELETE /v1/webhook_endpoints/{id}": _keyed("webhooks:write", "webhook.delete"),
+        "POST /v1/webhook_endpoints/{id}/rotate_secret": _keyed("webhooks:write", "webhook.rotate_secret"),
+        "POST /v1/webhook_endpoints/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
+        "GET /v1/webhook_event_types": _keyed("webhooks:read"),
         "POST /v1/webhooks/{id}/test": _keyed("webhooks:write", "webhook.test", creates=True),
+        "POST /v1/webhooks/{id}/replay": _keyed("webhooks:write", "webhook.replay", creates=True),
         "GET /v1/webhooks/{id}/deliveries": _keyed("webhooks:read"),
         "POST /v1/deliveries/{id}/redeliver": _keyed("webhooks:write", "delivery.redeliver", creates=True),
         "GET /v1/devices": _keyed("devices:read"),

@@ -11,8 +11,12 @@
 | federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
 | federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
+| work         | user#<usr>         | work#<key>                |                  |                 | 24 h     | which job does the work of a key            |
+| pace         | lane#<kind>#<lane> | pace                      |                  |                 |          | how fast a lane is worked off; of nobody    |
+| waiter       | user#<usr>         | waits#<key>#<job>         |                  |                 |          | jobs that wait for the work of a key        |
 | media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, list newest first, janitor       |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
+| text         | job#<job>          | text#<segment index>      |                  |                 |          | corrections of segments, in order            |
 | page         | job#<doc>          | page#<page>#<part>        |                  |                 |          | pages of a document, in order; one page      |
 | marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |
@@ -27,10 +31,12 @@
 | vector       | search#<usr>       | v#<kind>#<part>#<n> |                |                 |          | search by meaning                           |
 | device       | user#<usr>         | device#<dev>              |                  |                 |          | get by id, list; its key: key-ref           |
 | command      | user#<usr>         | command#<dev>#<cmd>       | due#command#<dev> | due time       | 30 d     | log newest first; the device's poll, until it has ended |
+| socket       | user#<usr>         | socket#<connection>       | due#socket#<n>   | when its token expires | 2 h | each message of a connection, publisher and pusher; janitor |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
-| webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
+| webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url, sealed    |
 | webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |
 | delivery     | webhook#<whk>      | delivery#<dlv>            | due#delivery#<n> | due time        | 30 d     | log newest first, janitor                   |
+| slots        | webhook#<whk>      | slots                     |                  |                 | 30 d     | delivery: requests under way to an endpoint |
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
 | limit        | limit#<who>#<min>  | limit                     |                  |                 | minutes  | requests of a user or network in a minute   |
 | attempts     | attempts#<who>     | attempts                  |                  |                 | 2 h      | wrong passwords of an account or network    |

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from antiphon.media.items import Media
 from antiphon.platform.errors import LeaseLost, NotFound
-from antiphon.platform.events import Event
+from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import Change, Job, Kind, Status
-from antiphon.speech.ports import Chunk, Mark, Numbered, Stale, Stored, Upload
+from antiphon.speech.model import WAITING, Change, Job, Kind, Status
+from antiphon.speech.parts import Part
+from antiphon.speech.ports import (
+    NO_TEXTS,
+    Chunk,
+    Holder,
+    Holding,
+    Mark,
+    Numbered,
+    Stale,
+    Stored,
+    Taken,
+    Texts,
+    Upload,
+)
+from antiphon.speech.shown import corrected
 
 
 class MemoryJobStore:
@@ -24,8 +39,10 @@ class MemoryJobStore:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        self._chunks: dict[str, list[Numbered]] = {}
+        self._chunks: dict[str, dict[int, Chunk]] = {}
+        self._texts: dict[str, dict[int, str | None]] = {}
         self._marks: dict[str, dict[int, Mark]] = {}
+        self._holders: dict[tuple[str, str], Holder] = {}
         self._lock = threading.Lock()
         self.events: list[Event] = []
         self.media: dict[str, Media] = {}
@@ -37,7 +54,15 @@ class MemoryJobStore:
         return job if job and (job.user_id, job.kind) == (user_id, kind) else None
 
     def apply(
-        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+        self,
+        change: Change,
+        *,
+        chunk: Chunk | None = None,
+        mark: Mark | None = None,
+        media: Media | None = None,
+        holding: Holding | None = None,
+        behind: Job | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
         with self._lock:
             known, before, after = self._jobs.get(change.after.id), change.before, change.after
@@ -46,8 +71,13 @@ class MemoryJobStore:
             same = known is None if before is None else known is not None and known.version == before.version
             if same and known and before and before.lease_owner != after.lease_owner:
                 same = known.lease_expires_at == before.lease_expires_at
-            if not same:
+            first = self._jobs.get(behind.id) if behind else None
+            if not same or (behind and (first is None or first.terminal)):
                 raise Stale
+            holder = self._holders.get((after.user_id, holding.key)) if holding else None
+            fresh = holding and holder and holder.until > holding.now
+            if holding and holder and fresh and holder.job_id not in (after.id, holding.instead_of):
+                raise Taken
             used = self.usage(after.user_id, month_of(after))
             wanted, limits = counted(change, media)
             for name, limit in limits.items():
@@ -61,11 +91,13 @@ class MemoryJobStore:
             if media:
                 self.media[media.id] = media
             self._jobs[after.id] = after
+            if holding:
+                self._holders[after.user_id, holding.key] = Holder(after.kind, after.id, holding.until)
             if change.event:
                 self.events.append(change.event)
-            if chunk:
-                rows = self._chunks.setdefault(after.id, [])
-                rows.extend(Numbered(i, s) for i, s in enumerate(chunk.segments, start=chunk.first))
+            if chunk and chunk.segments:
+                self._chunks.setdefault(after.id, {})[chunk.first] = chunk
+            self._texts.setdefault(after.id, {}).update(texts)
             if mark:
                 self._marks.setdefault(after.id, {})[mark.index] = mark
 
@@ -93,17 +125,38 @@ class MemoryJobStore:
         return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
-        rows = [n for n in self._chunks.get(job_id, []) if n.index > after]
-        yield from sorted(rows, key=lambda n: n.index)[:limit]
+        texts = self._texts.get(job_id, {})
+        rows = [
+            corrected(Numbered(index, segment), texts.get(index))
+            for chunk in self.chunks(job_id)
+            for index, segment in enumerate(chunk.segments, start=chunk.first)
+            if index > after
+        ]
+        yield from rows[:limit]
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        yield from (chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items()))
+
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        yield from [mark for index, mark in sorted(self._marks.get(job_id, {}).items()) if index > after][:limit]
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
 
+    def holder(self, user_id: str, key: str) -> Holder | None:
+        return self._holders.get((user_id, key))
+
+    def waiting(self, user_id: str, key: str) -> Iterator[Dispatch]:
+        for job in list(self._jobs.values()):
+            if (job.user_id, job.work_key, job.stage) == (user_id, key, WAITING):
+                yield Dispatch(job.kind.value, job.lane, job.id)
+
     def delete(self, job: Job) -> int:
-        rows = len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, []))
+        held = [at for at, holder in self._holders.items() if holder.job_id == job.id]
+        for at in held:
+            del self._holders[at]
+        rows = len(held) + len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, {}))
+        rows += len(self._texts.pop(job.id, {}))
         with self._lock:
             gone = self._jobs.pop(job.id, None)
             if gone:
@@ -174,12 +227,19 @@ class MemoryObjects:
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)
 
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        self.put(bucket, key, b"".join(parts), content_type=content_type)
+
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:
         found = self.objects.pop((bucket, key), None)
         if found and version in (None, found.version):
             self.put(bucket, to, found.body, content_type=found.content_type, metadata=metadata or found.metadata)
+
+    def copy(self, bucket: str, key: str, to: str) -> None:
+        body = self.read(bucket, key)
+        self.put(bucket, to, body, content_type=self.objects[bucket, key].content_type)
 
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
         if self.head(bucket, key, version) is None:
@@ -192,3 +252,45 @@ class MemoryObjects:
         for key in found:
             del self.objects[key]
         return len(found), len(found)
+
+
+class MemoryParts:
+    """Unfinished objects of a bucket of `MemoryObjects`; `put` is what a client does with the address of a part."""
+
+    def __init__(self, objects: MemoryObjects, bucket: str) -> None:
+        self._objects = objects
+        self._bucket = bucket
+        self._open: dict[tuple[str, str], tuple[str, dict[int, bytes]]] = {}
+        self._count = 0
+
+    def begin(self, key: str, content_type: str) -> str:
+        self._count += 1
+        upload_id = f"upload-{self._count}"
+        self._open[key, upload_id] = (content_type, {})
+        return upload_id
+
+    def address(self, key: str, upload_id: str, number: int, size: int, good_for: timedelta) -> str:
+        return f"https://{self._bucket}.invalid/{key}?partNumber={number}&uploadId={upload_id}&size={size}"
+
+    def put(self, key: str, upload_id: str, number: int, body: bytes) -> None:
+        self._parts(key, upload_id)[1][number] = body
+
+    def there(self, key: str, upload_id: str) -> Sequence[Part]:
+        found = self._parts(key, upload_id)[1]
+        return [Part(number, hashlib.md5(body).hexdigest(), len(body)) for number, body in sorted(found.items())]
+
+    def join(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        content_type, found = self._parts(key, upload_id)
+        del self._open[key, upload_id]
+        body = b"".join(found[part.number] for part in parts)
+        self._objects.put(self._bucket, key, body, content_type=content_type)
+
+    def size(self, key: str) -> int | None:
+        found = self._objects.head(self._bucket, key)
+        return found.size if found else None
+
+    def _parts(self, key: str, upload_id: str) -> tuple[str, dict[int, bytes]]:
+        try:
+            return self._open[key, upload_id]
+        except KeyError:
+            raise NotFound("There is no such upload; begin a new one.") from None
