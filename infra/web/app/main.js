@@ -80,7 +80,7 @@ function Shell() {
     </header>
     <${Navigation} screens=${screens} current=${current?.name} onChoose=${() => setMenu(false)} />
     ${menu && html`<div class="veil" onClick=${() => setMenu(false)}></div>`}
-    <main id="main" tabindex="-1">
+    <main id="main" tabindex="0">
       ${!current && html`<div class="page"><h1>${title}</h1><p>${t("There is nothing at this address.")} <a href="/chat">${t("Go to the chat")}</a></p></div>`}
       ${current && error && html`<div class="page"><${Failed} error=${error} again=${() => location.reload()} /></div>`}
       ${current && !error && (Screen ? html`<${Screen} rest=${rest} />` : html`<${Loading} />`)}

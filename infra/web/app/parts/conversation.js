@@ -23,7 +23,11 @@ function useMessages(id) {
       setState((known) => ({ ...known, loading: true, error: undefined }));
       try {
         const page = await get(`/v1/conversations/${id}/messages`, { limit: 50, cursor });
-        setState((known) => ({ messages: [...page.data.reverse(), ...known.messages], cursor: page.next_cursor, loading: false }));
+        setState((known) => {
+          const ids = new Set(known.messages.map((message) => message.id)); // some may have been sent meanwhile
+          const earlier = page.data.filter((message) => !ids.has(message.id)).reverse();
+          return { messages: [...earlier, ...known.messages], cursor: page.next_cursor, loading: false };
+        });
       } catch (error) {
         setState((known) => ({ ...known, loading: false, error }));
       }

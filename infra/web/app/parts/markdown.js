@@ -25,8 +25,15 @@ const ALLOWED = {
 };
 
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-// A picture would tell its server who reads this: its description stands in its place.
-parser.use({ renderer: { image: ({ text, title }) => escaped(text || title || "") } });
+const PLAIN_TAG = /^<\/?(?:b|br|del|em|i|s|strong|sub|sup|u)\s*\/?>$/i;
+parser.use({
+  renderer: {
+    // A picture would tell its server who reads this: its description stands in its place.
+    image: ({ text, title }) => escaped(text || title || ""),
+    // HTML is shown as it was written. The sanitizer would drop what is dangerous in it, but the browser reports already what it parses.
+    html: ({ text }) => (PLAIN_TAG.test(text.trim()) ? text : escaped(text)),
+  },
+});
 
 export const safeHtml = (text) => DOMPurify.sanitize(parser.parse(text), ALLOWED);
 

@@ -1,5 +1,5 @@
 import { download, get, patch, post, remove } from "../api.js";
-import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { clock, plural, t } from "../i18n.js";
 import { go, place } from "../router.js";
 import { confirmed, Dialog, Field, Form } from "./dialog.js";
@@ -47,8 +47,6 @@ export function Transcript({ id }) {
       if (found) document.getElementById(`segment-${found.index}`)?.scrollIntoView({ block: "center" });
     }
   }, [asked, Boolean(segments.length)]);
-
-  const speakers = useMemo(() => [...new Set(segments.map(({ speaker }) => speaker).filter(Boolean))].sort(), [segments]);
 
   if (error && !job) return html`<div class="page"><${Failed} error=${error} again=${reload} /></div>`;
   if (!job) return html`<${Loading} />`;
@@ -98,12 +96,14 @@ export function Transcript({ id }) {
     ${dialog === "edit" &&
     html`<${Dialog} title=${t("Names")} onClose=${() => setDialog(null)}>
       <${Form}
-        submit=${({ title, ...names }) => change({ ...(title.trim() ? { title: title.trim() } : {}), ...(speakers.length ? { speakers: names } : {}) })}
+        submit=${({ title, ...names }) => change({ title: title.trim() || id, speakers: Object.fromEntries(Object.entries(names).map(([label, name]) => [label, name.trim() || null])) })}
         onDone=${() => setDialog(null)}
         button=${t("Save")}
       >
         <${Field} label=${t("Title")}><input name="title" maxlength="200" dir="auto" defaultValue=${job.title ?? ""} /><//>
-        ${speakers.map((speaker) => html`<${Field} label=${speaker}><input name=${speaker} maxlength="100" dir="auto" defaultValue=${speaker} /><//>`)}
+        ${Object.entries(job.speakers).map(
+          ([label, name]) => html`<${Field} label=${label}><input name=${label} maxlength="100" dir="auto" placeholder=${label} defaultValue=${name ?? ""} /><//>`,
+        )}
       <//>
     <//>`}
   </div>`;
