@@ -5,7 +5,7 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench redrive admin lint openapi format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench models redrive admin lint openapi format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: setup-tests  ## All checks and tests
 
 bench: setup-run  ## Measure what the README promises
 	@exec $(PYTHON_HERE) -m tests.load.bench
+
+models: setup-dev  ## Fetch the models of an image where the hub can be reached (IMAGE=transcriber|synthesizer, TO=s3://bucket/prefix)
+	@exec $(PYTHON_HERE) -m infra.images.models $(IMAGE) $(if $(TO),--to $(TO))
 
 lint: setup-dev  ## Style and dependency rules
 	@exec $(PYTHON_HERE) -m infra.local.checks lint

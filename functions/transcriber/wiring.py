@@ -14,6 +14,8 @@ from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.transcribe import Transcribe
+from antiphon.weights.ready import bring_models
+from antiphon.work.health import Pulse
 from antiphon.work.process import OFFLINE, Settings, own_folder
 from antiphon.work.protection import EcsProtection, NoProtection
 from antiphon.work.queue import SqsLane, sqs_client
@@ -25,6 +27,8 @@ def make_worker(logger: Logger) -> Worker:
     os.environ.update(OFFLINE)
     settings = Settings.read("TRANSCRIPTION", "TRANSCRIBER", os.environ)
     logger.setLevel(settings.log_level)
+    pulse = Pulse(settings.alive_file)
+    bring_models(settings.models, settings.region, pulse, logger)
     engine = make_transcriber(settings.engine, settings.engine_settings)
     engine.warm_up()
     store = DynamoJobStore(Table(settings.table, settings.region))
@@ -47,4 +51,5 @@ def make_worker(logger: Logger) -> Worker:
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),
         logger=logger,
+        pulse=pulse,
     )

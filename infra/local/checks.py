@@ -79,6 +79,7 @@ SUITES = (
     _plain("integration"),
     Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
     *(_torch(path) for path in TORCH_TESTS),
+    _plain("images"),
     _plain("e2e"),
 )
 
