@@ -70,13 +70,15 @@ def _torch(path: str) -> Suite:
     return Suite("engines", ("--confcutdir=tests/engines", path), ENGINES_PYTHON, TORCH_ENVIRONMENT)
 
 
+# They compute, on one core each; what a file shares is made once.
+TWO = ("-n", "2", "--dist", "loadfile")
 SUITES = (
     # Tests of the worker wait for its threads, most others compute.
     Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",))),
-    _plain("contract"),
+    Suite("contract", ("tests/contract", *TWO)),
     _plain("infra"),
     Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),
-    _plain("integration"),
+    Suite("integration", ("tests/integration", *TWO)),
     Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
     *(_torch(path) for path in TORCH_TESTS),
     _plain("images"),

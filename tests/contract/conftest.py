@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import yaml
+from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
@@ -37,6 +39,14 @@ def create_table(name: str) -> None:
     properties = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]["Table"]["Properties"]
     wanted = {k: properties[k] for k in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")}
     boto3.client("dynamodb", region_name=REGION).create_table(TableName=name, **wanted)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models() -> Iterator[None]:
+    """What AWS's services are is read from disk once; each test has sessions and clients of its own, and would read it for each of them: half of its time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("botocore.session.create_loader", cache(create_loader))
+        yield
 
 
 @pytest.fixture
