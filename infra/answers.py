@@ -68,7 +68,13 @@ _SEGMENT = closed(
         "start": SECONDS,
         "end": SECONDS,
         "text": TEXT,
+        "machine_text": maybe(
+            {"type": "string", "description": "What the engine heard, where the text is a correction."}
+        ),
         "speaker": maybe(TEXT),
+        "speaker_label": maybe(
+            {"type": "string", "description": "The engine's own, where the speaker was given a name."}
+        ),
         "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
         "words": many(ref("Word")),
     }
@@ -183,8 +189,9 @@ SCHEMAS: dict[str, Schema] = {
                 "request_id": TEXT,
             },
             errors=many(ref("FieldError")),
+            error=ref("OpenAiProblem"),
         ),
-        "description": "RFC 9457. `code` is stable; see /v1/docs/errors.",
+        "description": "RFC 9457. `code` is stable; see /v1/docs/errors. `error` is what clients of OpenAI's routes read, of requests that reached no route.",
     },
     "FieldError": closed({"field": TEXT, "detail": TEXT}),
     "User": closed(_USER),
@@ -247,7 +254,18 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
-    "Transcription": closed({**_JOB, "kind": {"const": "transcription"}, "upload": maybe(ref("Upload"))}),
+    "Transcription": closed(
+        {
+            **_JOB,
+            "kind": {"const": "transcription"},
+            "speakers": {
+                "type": "object",
+                "additionalProperties": maybe(TEXT),
+                "description": "By the engine's labels, the names that were given to them.",
+            },
+            "upload": maybe(ref("Upload")),
+        }
+    ),
     "Speech": closed(
         {
             **_JOB,
@@ -484,9 +502,12 @@ SCHEMAS: dict[str, Schema] = {
             "object": {"const": "model"},
             "created": COUNT,
             "owned_by": TEXT,
-            "provider": one_of("google", "openai", "offline"),
+            "provider": {
+                "type": "string",
+                "description": "google, openai, offline, or the speech engine that answers to this name.",
+            },
             "capabilities": many(TEXT),
-            "context_tokens": COUNT,
+            "context_tokens": {**maybe(COUNT), "description": "Null of models that do not chat."},
             "configured": FLAG,
         }
     ),
@@ -500,8 +521,79 @@ SCHEMAS: dict[str, Schema] = {
             "usage": closed({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT}),
         }
     ),
-    "OpenAiError": closed(
-        {"error": closed({"message": TEXT, "type": TEXT, "param": maybe(TEXT), "code": maybe(TEXT)})}
+    "OpenAiProblem": closed({"message": TEXT, "type": TEXT, "param": maybe(TEXT), "code": maybe(TEXT)}),
+    "OpenAiError": closed({"error": ref("OpenAiProblem")}),
+    "AudioUsage": closed(
+        {"type": {"const": "duration"}, "seconds": {**COUNT, "description": "Begun seconds of sound."}}
+    ),
+    "AudioText": closed({"text": TEXT}, usage=ref("AudioUsage"), languages=many(closed({"code": TEXT}))),
+    "AudioVerbose": closed(
+        {
+            "task": one_of("transcribe", "translate"),
+            "language": {"type": "string", "description": "Its English name."},
+            "duration": SECONDS,
+            "text": TEXT,
+            "segments": maybe(
+                many(
+                    closed(
+                        {
+                            "id": COUNT,
+                            "seek": COUNT,
+                            "start": SECONDS,
+                            "end": SECONDS,
+                            "text": TEXT,
+                            "tokens": many(COUNT),
+                            "temperature": {"type": "number"},
+                            "avg_logprob": {"type": "number"},
+                            "compression_ratio": {"type": "number"},
+                            "no_speech_prob": {"type": "number"},
+                        }
+                    )
+                )
+            ),
+        },
+        words=many(closed({"word": TEXT, "start": SECONDS, "end": SECONDS})),
+        usage=ref("AudioUsage"),
+    ),
+    "AudioDiarized": closed(
+        {
+            "task": {"const": "transcribe"},
+            "duration": SECONDS,
+            "text": TEXT,
+            "segments": many(
+                closed(
+                    {
+                        "type": {"const": "transcript.text.segment"},
+                        "id": TEXT,
+                        "start": SECONDS,
+                        "end": SECONDS,
+                        "text": TEXT,
+                        "speaker": {"type": "string", "description": "A, B, …, or the name that somebody gave."},
+                    }
+                )
+            ),
+            "usage": ref("AudioUsage"),
+        }
+    ),
+    "AudioVoices": closed(
+        {
+            "object": {"const": "list"},
+            "data": many(
+                closed(
+                    {
+                        "id": TEXT,
+                        "object": {"const": "audio.voice"},
+                        "name": TEXT,
+                        "voice_id": {"type": "string", "description": "The voice of ours that speaks."},
+                        "language": TEXT,
+                        "gender": maybe(TEXT),
+                        "engine": TEXT,
+                        "quality": maybe(TEXT),
+                    }
+                )
+            ),
+            "voices": many(closed({"id": TEXT, "name": TEXT})),
+        }
     ),
     "Models": closed({"object": {"const": "list"}, "data": many(ref("Model"))}),
     "Preset": closed(
@@ -611,6 +703,19 @@ _CHUNKS: Schema = {
 _EXPORTS = {"application/json": ref("Export")} | dict.fromkeys(
     ("text/markdown", "text/plain", "text/csv", "text/html"), TEXT
 )
+_OPEN_AI_EVENTS: Schema = {
+    "type": "object",
+    "description": "One server-sent event of OpenAI's, named by the `type` in its data; or its error object.",
+    "properties": {"data": TEXT},
+    "required": ["data"],
+}
+_HEARD: dict[str, Schema] = {
+    "application/json": {"anyOf": [ref("AudioText"), ref("AudioVerbose"), ref("AudioDiarized")]},
+    "text/plain": TEXT,
+    "text/vtt": TEXT,
+}
+_SPOKEN = ("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/pcm")
+
 ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/auth/register": {201: ref("SignedIn")},
     "POST /v1/auth/login": {200: ref("SignedIn")},
@@ -645,12 +750,26 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "DELETE /v1/edits/{id}": {200: ref("Deleted")},
     "POST /v1/edits/{id}/cancel": {200: ref("Edit")},
     "POST /v1/edits/{id}/retry": {200: ref("Edit")},
+    "PATCH /v1/transcriptions/{id}": {200: ref("Transcription")},
     "GET /v1/transcriptions/{id}/segments": {200: page(ref("Segment"))},
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
     "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
     "GET /v1/voices": {200: page(ref("Voice"))},
+    "POST /v1/audio/transcriptions": {
+        200: {**_HEARD, "text/event-stream": _OPEN_AI_EVENTS},
+        202: ref("Transcription"),
+    },
+    "POST /v1/audio/translations": {200: _HEARD, 202: ref("Transcription")},
+    "POST /v1/audio/speech": {
+        200: {
+            **{kind: {"type": "string", "format": "binary"} for kind in _SPOKEN},
+            "text/event-stream": _OPEN_AI_EVENTS,
+        },
+        202: ref("Speech"),
+    },
+    "GET /v1/audio/voices": {200: ref("AudioVoices")},
     "GET /v1/documents": {200: page(ref("Document"))},
     "POST /v1/documents": {201: ref("Document")},
     "GET /v1/documents/{id}": {200: ref("Document")},

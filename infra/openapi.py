@@ -24,7 +24,7 @@ from infra.answers import ANSWERS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
-FASTAPI = ("admin", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+FASTAPI = ("admin", "audio", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:6px}
@@ -283,11 +283,12 @@ def _operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
     curl = f"curl -X {method.upper()} $ANTIPHON_URL{path}"
     curl += "" if not operation["security"] else " -H 'Authorization: Bearer …'"
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        ((kind, body),) = operation["requestBody"]["content"].items()
+        schema = body["schema"]
         parts.append(
             f"<details><summary>Body</summary><pre>{escape(json.dumps(schema, indent=2, ensure_ascii=False))}</pre></details>"
         )
-        curl += " -H 'Content-Type: application/json' -d '{…}'"
+        curl += f" -H 'Content-Type: {kind}' -d '{{…}}'" if kind == "application/json" else " -F model=… -F file=@…"
     answers = {k: v for k, v in operation["responses"].items() if not k.endswith("XX")}
     parts.append(f"<details><summary>Answers</summary><pre>{escape(json.dumps(answers, indent=2))}</pre></details>")
     parts.append(f"<pre>{escape(curl)}</pre>")

@@ -58,7 +58,7 @@ class DocumentChange(Shape):
 
 
 class NewQuestion(Shape):
-    """``document_ids``: where to look; without it, in the newest 20 documents."""
+    """``document_ids``: where to look; without it, in all documents."""
 
     question: Annotated[str, StringConstraints(min_length=1, max_length=4_000), AfterValidator(_readable)]
     document_ids: (

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from antiphon.conversations.budget_dynamo import DynamoBudget
 from antiphon.conversations.complete import Complete
 from antiphon.conversations.configured import chat_models
-from antiphon.conversations.own import own_passages
+from antiphon.conversations.own import own_passages, own_search
 from antiphon.documents.ask import AskDocuments
 from antiphon.documents.dynamo import DynamoPages
 from antiphon.documents.find import FindPassages
@@ -62,7 +62,8 @@ class Wiring:
             passages=own_passages(table, system_clock),
             clock=system_clock,
         )
-        self.ask = AskDocuments(find=FindPassages(self.jobs, self.pages), complete=complete, models=models)
+        find = FindPassages(self.jobs, self.pages, own_search(table, system_clock).pages)
+        self.ask = AskDocuments(find=find, complete=complete, models=models)
 
 
 @cache

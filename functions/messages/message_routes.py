@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import JSONResponse
-from shapes import NewMessage, model_view
+from shapes import NewMessage, audio_model_view, model_view
 from wiring import Wiring
 
 from antiphon.conversations.answer import Asked, Begun, Ended, Text
@@ -83,8 +83,9 @@ def model_routes(wiring: Wiring) -> APIRouter:
 
     @routes.get("/models")
     def models() -> dict[str, Any]:
-        """The first one is the default."""
-        return {"object": "list", "data": [model_view(about) for about in wiring.models.all]}
+        """Those that chat, of which the first one is the default, then those of the audio routes."""
+        chat = [model_view(about) for about in wiring.models.all]
+        return {"object": "list", "data": [*chat, *(audio_model_view(model) for model in wiring.audio_models)]}
 
     return routes
 

@@ -24,6 +24,7 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
+from antiphon.speech.openai.names import audio_models
 
 
 class Wiring:
@@ -36,6 +37,7 @@ class Wiring:
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
         self.models = chat_models(env, table, system_clock)
+        self.audio_models = audio_models(env["TRANSCRIBER"], env["SYNTHESIZER"])
         passages = own_passages(table, system_clock)
         self.answer = Answer(
             store=store,

@@ -87,6 +87,35 @@ class NewTranscription(Shape):
         return self.model_dump(exclude=own, exclude_none=True)
 
 
+Shown = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Correction(Shape):
+    """``text``: None for what the engine heard."""
+
+    index: int = Field(ge=0, le=10**9)
+    text: Annotated[Shown, StringConstraints(max_length=10_000)] | None
+
+
+class TranscriptionChange(Shape):
+    """``speakers``: by the engine's labels; None takes a name back."""
+
+    title: Annotated[Shown, StringConstraints(max_length=200)] | None = None
+    speakers: dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=64)],
+        Annotated[Shown, StringConstraints(max_length=100)] | None,
+    ] = Field({}, max_length=50)
+    segments: list[Correction] = Field([], max_length=90)
+
+    @model_validator(mode="after")
+    def says_something_once(self) -> TranscriptionChange:
+        if self.title is None and not self.speakers and not self.segments:
+            raise ValueError("send a title, speakers or segments to change")
+        if len({c.index for c in self.segments}) < len(self.segments):
+            raise ValueError("segments names one index twice")
+        return self
+
+
 class NewSpeech(Shape):
     input: str | None = Field(None, max_length=5_000_000)
     media_id: MediaId | None = None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import Language, NewTranscription
+from shapes import Language, NewTranscription, TranscriptionChange
 from wiring import Wiring
 
 from antiphon.platform.cursors import decode_cursor, encode_cursor
@@ -15,6 +15,7 @@ from antiphon.speech.arrive import clean_filename
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.render import RenderOptions, render
 from antiphon.speech.retrying import change
+from antiphon.speech.revise import Revision
 from antiphon.speech.submit import FileToCome, NewJob
 from antiphon.speech.transcript import transcript_of
 from antiphon.speech.view import job_view, segment_view
@@ -82,6 +83,12 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
     def one(job_id: Id, me: Me) -> dict[str, Any]:
         return shown(find(me, job_id))
 
+    @routes.patch("/{job_id}")
+    def revise(job_id: Id, wanted: TranscriptionChange, me: Me) -> dict[str, Any]:
+        """Names and corrections, kept beside what the engine heard; every format shows them at once."""
+        texts = {correction.index: correction.text for correction in wanted.segments}
+        return shown(wiring.revise(me.user_id, job_id, Revision(wanted.title, wanted.speakers, texts)))
+
     @routes.get("/{job_id}/segments")
     def segments(
         job_id: Id,
@@ -97,7 +104,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         found = list(wiring.jobs.segments(job.id, after=start, limit=limit + 1))
         shown_now = found[:limit]
         more = encode_cursor(str(shown_now[-1].index), *scope) if len(found) > limit else None
-        return {"data": [segment_view(n) for n in shown_now], "next_cursor": more}
+        return {"data": [segment_view(job, n) for n in shown_now], "next_cursor": more}
 
     @routes.get("/{job_id}/transcript")
     def transcript(
@@ -107,6 +114,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
         max_line_width: Annotated[int | None, Query(ge=10, le=1000)] = None,
         max_line_count: Annotated[int | None, Query(ge=1, le=10)] = None,
         highlight_words: bool = False,
+        speaker_labels: bool = True,
     ) -> Response:
         job = find(me, job_id)
         if job.status is not Status.SUCCEEDED:
@@ -115,7 +123,10 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
                 code="transcript_not_ready",
             )
         options = RenderOptions(
-            max_line_width=max_line_width, max_line_count=max_line_count, highlight_words=highlight_words
+            max_line_width=max_line_width,
+            max_line_count=max_line_count,
+            highlight_words=highlight_words,
+            speaker_labels=speaker_labels,
         )
         rendered = render(format, transcript_of(job, wiring.jobs.segments(job.id)), options)
         return Response(rendered.body, media_type=rendered.content_type)

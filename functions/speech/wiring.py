@@ -22,6 +22,7 @@ from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
+from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
 from antiphon.webhooks.guard import Guard
@@ -81,6 +82,7 @@ class Wiring:
             results_bucket=settings.results_bucket,
             clock=self.clock,
         )
+        self.revise = Revise(jobs=self.jobs, clock=self.clock)
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
 

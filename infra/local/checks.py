@@ -76,7 +76,7 @@ SUITES = (
     # Tests of the worker wait for its threads, most others compute.
     Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",))),
     Suite("contract", ("tests/contract", *TWO)),
-    _plain("infra"),
+    Suite("infra", ("tests/infra", *TWO)),
     Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),
     Suite("integration", ("tests/integration", *TWO)),
     Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),

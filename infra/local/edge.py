@@ -8,7 +8,7 @@ It passes requests through and adds what CloudFront adds; it decides nothing.
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote
@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from antiphon.platform import openai_errors
 from antiphon.platform.gate import SECURITY_HEADERS
 from antiphon.platform.ids import new_id
 from infra.local.streaming import Authorizer, Refused, Streaming, route_of
@@ -57,8 +58,21 @@ The API is below /v1: GET /v1/health says whether it runs, POST /v1/auth/registe
 
 
 def problem(status: int, code: str, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An error in the form of the API (RFC 9457), for requests that never reach it."""
-    body = {"type": f"/v1/docs/errors#{code}", "title": title, "status": status, "detail": detail, "code": code}
+    """An error in the form of the API (RFC 9457), for requests that never reach it; `error` is what clients of OpenAI's routes read."""
+    error = {
+        "message": detail,
+        "type": openai_errors.type_of(status),
+        "param": None,
+        "code": openai_errors.code_of(code),
+    }
+    body = {
+        "type": f"/v1/docs/errors#{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "error": error,
+    }
     return JSONResponse({**body, "request_id": new_id("req")}, status, headers, media_type="application/problem+json")
 
 
@@ -77,7 +91,7 @@ class Api:
         self,
         api: str,
         transport: httpx.AsyncBaseTransport | None = None,
-        stream: str | None = None,
+        streams: Mapping[str, str] | None = None,
         authorizer: Authorizer | None = None,
     ) -> None:
         self._api = api
@@ -85,7 +99,7 @@ class Api:
         self.client = httpx.AsyncClient(timeout=httpx.Timeout(35, connect=2), trust_env=False, transport=transport)
         # Only what the client sent goes on.
         self.client.headers.clear()
-        self._streaming = Streaming(self.client, stream, authorizer) if stream and authorizer else None
+        self._streaming = Streaming(self.client, streams, authorizer) if streams and authorizer else None
 
     async def forward(self, request: Request) -> Response:
         try:
@@ -93,7 +107,7 @@ class Api:
         except ClientDisconnect:
             return Response(status_code=499)
         if body is None:
-            detail = f"A request may have at most {MAX_BODY_BYTES} bytes; upload recordings with POST /v1/uploads."
+            detail = f"A request may have at most {MAX_BODY_BYTES} bytes; upload files with POST /v1/uploads, and send the media_id that it gives."
             return problem(413, "too_large", "This is too large", detail)
         path = request.scope["raw_path"].decode("latin-1")
         if {".", ".."} & set(unquote(path).split("/")):
@@ -175,15 +189,15 @@ def application(
     api: str,
     web: Path | None,
     transport: httpx.AsyncBaseTransport | None = None,
-    stream: str | None = None,
+    streams: Mapping[str, str] | None = None,
     authorizer: Authorizer | None = None,
 ) -> ASGIApp:
     """The edge in front of the API at `api`, with the web app of the folder `web` where it is there.
 
-    transport: how the API is reached; None for the network. stream: address of the server whose answers are passed on while they come, for requests that
-    `authorizer` lets in.
+    transport: how the API is reached; None for the network. streams: addresses of the servers whose answers are passed on while they come, by the beginning of
+    their paths, for requests that `authorizer` lets in.
     """
-    gateway = Api(api, transport, stream, authorizer)
+    gateway = Api(api, transport, streams, authorizer)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -220,12 +234,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--api", required=True)
     parser.add_argument("--web", type=Path)
-    parser.add_argument("--stream", help="address of the streaming server")
-    parser.add_argument("--authorizer", help="name of the function that lets requests to it in")
+    parser.add_argument(
+        "--stream", action="append", default=[], help="/v1/=ADDRESS of a streaming server, several times"
+    )
+    parser.add_argument("--authorizer", help="name of the function that lets requests to them in")
     options = parser.parse_args()
-    authorizer = Authorizer(options.authorizer) if options.stream else None
+    streams = dict(each.split("=", 1) for each in options.stream)
+    authorizer = Authorizer(options.authorizer) if streams else None
     uvicorn.run(
-        application(options.api, options.web, stream=options.stream, authorizer=authorizer),
+        application(options.api, options.web, streams=streams, authorizer=authorizer),
         host="127.0.0.1",
         port=options.port,
         access_log=False,

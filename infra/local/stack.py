@@ -59,8 +59,12 @@ WORKERS = (
     Worker("transcriber", ROOT / "functions/transcriber/worker.py", "TranscriberRoleArn"),
     Worker("synthesizer", ROOT / "functions/synthesizer/worker.py", "SynthesizerRoleArn"),
 )
-STREAM = Worker("stream", ROOT / "functions/messages/stream.py", "MessagesRoleArn")
-"""Answers that come piece by piece: the emulator's gateway gives them whole."""
+STREAMS = {
+    "/v1/": Worker("stream", ROOT / "functions/messages/stream.py", "MessagesRoleArn"),
+    "/v1/audio/": Worker("audio", ROOT / "functions/audio/stream.py", "AudioRoleArn"),
+}
+"""Answers that come piece by piece, by the beginning of their paths: the emulator's gateway gives them whole."""
+STREAMING = {worker.name for worker in STREAMS.values()}
 
 
 class LocalStack:
@@ -90,8 +94,8 @@ class LocalStack:
         self._model_keys = model_keys or {}
         self._say = say
         self._processes: dict[str, Process] = {}
-        self.stream_port = free_port()
-        self._stream_since: int | None = None
+        self.stream_ports = {name: free_port() for name in sorted(STREAMING)}
+        self._streams_since: dict[str, int | None] = {}
         self._spares: list[Process] = []
         self._due: dict[str, float] = {}
         self._next_look, self._low = 0.0, False
@@ -166,12 +170,12 @@ class LocalStack:
             self._processes[name].start()
             if name == "emulator":
                 self._wait_for_emulator()
-                self._renew_stream()
+                self._renew_streams()
             elif name == "edge":
                 self._wait_until(lambda: port_taken(self.port), 15, "edge")
-            elif name == STREAM.name:
-                self._wait_until(lambda: port_taken(self.stream_port), 30, STREAM.name)
-                self._stream_since = self._processes["emulator"].pid
+            elif name in STREAMING:
+                self._wait_until(lambda: port_taken(self.stream_ports[name]), 30, name)
+                self._streams_since[name] = self._processes["emulator"].pid
 
     def restart(self, name: str) -> None:
         """Stop gracefully and start again; returns when it answers (emulator, edge) or runs (workers)."""
@@ -229,12 +233,12 @@ class LocalStack:
         if self._model_keys:
             text = json.dumps(dict(self._model_keys))
             self.client("secretsmanager").put_secret_value(SecretId=self.outputs["ModelKeys"], SecretString=text)
-        processes = [*self._workers, *([STREAM] if STREAM.role in self.outputs else [])]
+        processes = [*self._workers, *(each for each in STREAMS.values() if each.role in self.outputs)]
         config = self.home.write_profiles(account, {each.name: self.outputs[each.role] for each in processes})
         settings = {snake(key): value for key, value in {**deployment.parameters, **self.outputs}.items()}
-        settings["PORT"] = str(self.stream_port)
         for each in processes:
-            self._add(self._worker(each, config, settings))
+            port = {"PORT": str(self.stream_ports[each.name])} if each.name in STREAMING else {}
+            self._add(self._worker(each, config, {**settings, **port}))
         self._add(self._edge())
         for name in [*(each.name for each in processes), "edge"]:
             self.start(name)
@@ -291,11 +295,13 @@ class LocalStack:
         arguments = [sys.executable, "-m", "infra.local.edge", "--port", str(self.port), "--api", api]
         arguments += ["--web", str(ROOT / "infra/web")]
         environment = {**machine(), "PYTHONPATH": str(ROOT / "layers/core"), "PYTHONUNBUFFERED": "1"}
-        if STREAM.name in self._processes:
+        streams = {start: each.name for start, each in STREAMS.items() if each.name in self._processes}
+        if streams:
             account = self.home.account()
             environment |= self._aws()
             environment |= {"AWS_ACCESS_KEY_ID": account.key, "AWS_SECRET_ACCESS_KEY": account.secret}
-            arguments += ["--stream", f"http://127.0.0.1:{self.stream_port}"]
+            for start, name in streams.items():
+                arguments += ["--stream", f"{start}=http://127.0.0.1:{self.stream_ports[name]}"]
             arguments += ["--authorizer", self.outputs["AuthorizerName"]]
         return Command("edge", arguments, environment, ROOT, grace=6)
 
@@ -334,19 +340,20 @@ class LocalStack:
                 with self._lock:
                     for process in self._processes.values():
                         self._revive(process)
-                    self._renew_stream()
+                    self._renew_streams()
                 self._look_after_the_disk()
             except OSError as error:
                 # A full disk, say: nothing of it may end the watch.
                 self._say(f"Could not look after the processes: {error}; trying again.")
                 pause = 5.0
 
-    def _renew_stream(self) -> None:
-        """An emulator that was started again knows nothing of the role that the streaming server took. Workers notice that and end; this one serves on."""
-        stream, emulator = self._processes.get(STREAM.name), self._processes["emulator"]
-        known = stream is None or stream.pid is None or emulator.pid in (None, self._stream_since)
-        if not known and answers(f"{self.endpoint}/_ministack/health"):
-            self.restart(STREAM.name)
+    def _renew_streams(self) -> None:
+        """An emulator that was started again knows nothing of the roles that the streaming servers took. Workers notice that and end; these serve on."""
+        emulator = self._processes["emulator"]
+        for name in sorted(STREAMING & set(self._processes)):
+            known = self._processes[name].pid is None or emulator.pid in (None, self._streams_since.get(name))
+            if not known and answers(f"{self.endpoint}/_ministack/health"):
+                self.restart(name)
 
     def _look_after_the_disk(self) -> None:
         if time.monotonic() < self._next_look:

@@ -20,13 +20,17 @@ from starlette.types import Send
 
 ROUTES = {
     "GET /v1/models",
+    "POST /v1/audio/transcriptions",
+    "POST /v1/audio/translations",
+    "POST /v1/audio/speech",
+    "GET /v1/audio/voices",
     "POST /v1/chat/completions",
     "POST /v1/conversations/{id}/messages",
     "POST /v1/conversations/{id}/messages/stream",
     "GET /v1/conversations/{id}/export",
     "POST /v1/conversations/{id}/export",
 }
-"""Those that infra/api.yaml sends to the streaming function."""
+"""Those that infra/api.yaml sends to a function that streams."""
 _SHAPES = {
     re.compile(f"{method} {re.escape(template).replace(re.escape('{id}'), '[^/]+')}"): template
     for method, template in map(str.split, sorted(ROUTES))
@@ -79,12 +83,16 @@ class Passing(StreamingResponse):
             await super().stream_response(send)
 
 
-class Streaming:
-    """server: address of the streaming server."""
+SILENCE = httpx.Timeout(300, connect=2)
+"""The gateway closes a stream that says nothing for so many seconds."""
 
-    def __init__(self, client: httpx.AsyncClient, server: str, authorizer: Authorizer) -> None:
+
+class Streaming:
+    """servers: addresses of the streaming servers, by the beginning of the paths that they answer; the longest that fits is asked."""
+
+    def __init__(self, client: httpx.AsyncClient, servers: Mapping[str, str], authorizer: Authorizer) -> None:
         self._client = client
-        self._server = server
+        self._servers = servers
         self._authorizer = authorizer
 
     async def forward(
@@ -101,14 +109,16 @@ class Streaming:
         own = [(name, value) for name, value in headers if name.lower() != "x-amzn-request-context"]
         path = request.scope["raw_path"].decode("latin-1")
         query = request.scope["query_string"].decode("latin-1")
+        server = self._servers[max((start for start in self._servers if template.startswith(start)), key=len)]
         outgoing = self._client.build_request(
             request.method,
-            f"{self._server}{path}{'?' + query if query else ''}",
+            f"{server}{path}{'?' + query if query else ''}",
             headers=[
                 *((k.encode("latin-1"), v.encode("latin-1")) for k, v in own),
                 (b"x-amzn-request-context", json.dumps(context).encode()),
             ],
             content=body,
+            timeout=SILENCE,
         )
         answer = await self._client.send(outgoing, stream=True)
         response = Passing(_pieces(answer), answer.status_code)

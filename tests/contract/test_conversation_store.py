@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.endpoint import Endpoint
 
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.conversations.memory import MemoryConversations
@@ -15,6 +16,7 @@ from antiphon.conversations.model import SILENT_FOR, ChatOptions, Citation, Conv
 from antiphon.conversations.ports import Stale
 from antiphon.identity.tiers import TIERS
 from antiphon.platform.pages import Page
+from antiphon.platform.table import Table
 from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.usage_dynamo import DynamoUsage
 
@@ -170,6 +172,30 @@ def test_messages_are_read_newest_first_in_pages_and_as_history(store: Store) ->
     assert [m.id for m in store.messages("conv_1", 1, page.position).items] == ["msg_66"]
     before = [m.id for m in store.history("conv_1", "msg_68")]
     assert before == [f"msg_{n}" for n in range(67, 9, -1)]
+
+
+def test_a_page_reads_what_it_shows_and_one_row_more_however_long_the_conversation_is(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DynamoConversations(table)
+    looked_at: list[int] = []
+    make_request = Endpoint.make_request
+
+    def counted(self: Any, *arguments: Any) -> Any:
+        answer = make_request(self, *arguments)
+        looked_at.append(answer[1]["ScannedCount"])
+        return answer
+
+    for number, length in (("1", 30), ("2", 120)):
+        with store._messages.batch_write() as batch:
+            for place in range(length):
+                batch.save(store._message_row(replace(said(100 + place), conversation_id=f"conv_{number}")))
+    with monkeypatch.context() as patched:
+        patched.setattr(Endpoint, "make_request", counted)
+        for number in ("1", "2"):
+            page = store.messages(f"conv_{number}", 10)
+            assert (len(page.items), len(store.messages(f"conv_{number}", 10, page.position).items)) == (10, 10)
+    assert looked_at == [11] * 4
 
 
 def test_a_deleted_conversation_leaves_nothing(store: Store, request: pytest.FixtureRequest) -> None:

@@ -382,3 +382,59 @@ def test_a_media_item_for_which_there_is_no_room_is_not_made(store: JobStore, re
     assert refused.value.counter == "storage_bytes"
     assert media_of(store, request) is None
     assert store.get(USER, Kind.TRANSCRIPTION, job.id) == job
+
+
+def test_corrections_lie_beside_what_was_heard(store: JobStore) -> None:
+    job = running(store)
+    step = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(5, 3))
+    store.apply(step, chunk=Chunk(0, said("one", "two", "three")))
+    revised = model.revise(step.after, NOW, revision="r1", speakers={"SPEAKER_00": "Änne"}, corrected=True)
+    assert revised
+    store.apply(revised, texts={0: "One", 2: "Three"})
+    again = model.revise(revised.after, NOW, revision="r2", corrected=True)
+    assert again
+    store.apply(again, texts={2: None})
+
+    found = store.get(USER, Kind.TRANSCRIPTION, job.id)
+    assert found
+    assert (found.speakers, found.revision) == ({"SPEAKER_00": "Änne"}, "r2")
+    assert [(n.index, n.segment.text, n.machine_text) for n in store.segments(job.id)] == [
+        (0, "One", "one"),
+        (1, "two", None),
+        (2, "three", None),
+    ]
+    assert [n.machine_text for n in store.segments(job.id, after=0)] == [None, None]
+    assert [c.segments for c in store.chunks(job.id)] == [said("one", "two", "three")]
+
+
+def test_of_two_revisions_of_one_state_the_second_is_told_so(store: JobStore) -> None:
+    """Though both leave the same names: a text that was never stored must not look stored."""
+    job = running(store)
+    store.apply(
+        model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(5, 2)),
+        chunk=Chunk(0, said("one", "two")),
+    )
+    now = store.get(USER, Kind.TRANSCRIPTION, job.id)
+    assert now
+    for revision, index in (("r1", 0), ("r2", 1)):
+        change = model.revise(now, NOW, revision=revision, corrected=True)
+        assert change
+        if index:
+            with pytest.raises(Stale):
+                store.apply(change, texts={index: "X"})
+        else:
+            store.apply(change, texts={index: "X"})
+    assert [n.segment.text for n in store.segments(job.id)] == ["X", "two"]
+
+
+def test_a_chunk_that_is_stored_once_more_replaces_itself(store: JobStore) -> None:
+    job = running(store)
+    first = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(5, 2))
+    store.apply(first, chunk=Chunk(0, said("one", "two")))
+    second = model.advance(first.after, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(9, 3))
+    store.apply(second, chunk=Chunk(2, said("three")))
+    with_speakers = tuple(replace(s, speaker="SPEAKER_00") for s in said("one", "two"))
+    third = model.advance(second.after, owner="w1", lease=LEASE, now=NOW, stage="assigning")
+    store.apply(third, chunk=Chunk(0, with_speakers))
+
+    assert [n.segment.speaker for n in store.segments(job.id)] == ["SPEAKER_00", "SPEAKER_00", None]

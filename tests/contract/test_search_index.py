@@ -11,12 +11,17 @@ from typing import Any
 import boto3
 import pytest
 
+from antiphon.conversations.own import own_search
+from antiphon.platform.clock import system_clock
+from antiphon.platform.table import Table
 from antiphon.search.dynamo import DynamoIndex, DynamoVectors
 from antiphon.search.memory import MemoryIndex, MemoryVectors
-from antiphon.search.model import MAX_WINDOWS, Entry, Kind, Line, Part
+from antiphon.search.model import MAX_WINDOWS, Entry, Kind, Line, Part, Query
 from antiphon.search.ports import DIMENSIONS
 from antiphon.search.vectors_s3 import S3Vectors
 from tests.contract.conftest import REGION
+from tests.load.chat_bench import ANYBODY, page_units, rows_of
+from tests.load.sorted_table import SortedTable
 
 Index = MemoryIndex | DynamoIndex
 Vectors = MemoryVectors | DynamoVectors | S3Vectors
@@ -91,6 +96,19 @@ def test_what_is_removed_is_gone_whole(index: Index, request: pytest.FixtureRequ
     if isinstance(index, DynamoIndex):
         name = request.getfixturevalue("table").name
         assert boto3.client("dynamodb", region_name=REGION).scan(TableName=name)["Count"] == 0
+
+
+def test_a_search_and_a_page_cost_the_same_among_few_and_among_many(aws: None) -> None:
+    """In read units; `make bench` measures the time too."""
+    units = []
+    for count in (1_000, 4_000):
+        table = SortedTable(row for number in range(count) for row in rows_of(number))
+        with table.instead():
+            asked = Query("common w7", tuple(Kind))
+            assert len(own_search(Table("t", REGION), system_clock).by_words(ANYBODY, asked, 20).items) == 20
+            searched = table.units
+            units.append((searched, list(page_units(table, count))))
+    assert units[0] == units[1]
 
 
 class VectorServer:

@@ -58,6 +58,20 @@ def test_a_recording_becomes_a_transcript_and_a_signed_callback(person: Person, 
         assert answer.text.startswith(start), kind
         assert len(answer.text) > 20, kind
 
+    changed = person.call(
+        "PATCH",
+        f"/v1/transcriptions/{job['id']}",
+        json={"title": "Call", "speakers": {"SPEAKER_00": "Anna"}, "segments": [{"index": 0, "text": "Zygomorphic."}]},
+    )
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["title"], changed.json()["speakers"]) == ("Call", {"SPEAKER_00": "Anna"})
+    assert changed.json()["attempts"] == 1
+    corrected = person.segments(job)[0]
+    assert (corrected["text"], corrected["machine_text"]) == ("Zygomorphic.", segments[0]["text"])
+    text = person.get(f"/v1/transcriptions/{job['id']}/transcript", params={"format": "txt"}).text
+    assert text.startswith("Zygomorphic.\n")
+    assert receiver.wait_for("transcription.updated").json["data"]["id"] == job["id"]
+
 
 def test_a_text_becomes_speech_that_can_be_heard_and_read_back(person: Person, receiver: Receiver) -> None:
     signed = listen(person, receiver, "speech.succeeded")

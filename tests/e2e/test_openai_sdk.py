@@ -8,6 +8,7 @@ from typing import Any
 import openai
 import pytest
 
+from antiphon.speech.openai.names import SPEAKERS, TRANSCRIBERS
 from infra.local.person import Person
 from infra.local.stack import LocalStack
 from tests.e2e.conftest import MODEL
@@ -87,7 +88,12 @@ def test_tools_are_called_and_answered(sdk: openai.OpenAI, model: OpenAiServer, 
 
 
 def test_models_are_listed(sdk: openai.OpenAI) -> None:
-    assert [m.id for m in sdk.models.list()] == [MODEL, "offline"]
+    """Those that chat first, then every name that the audio routes take, with the engine that answers to it."""
+    listed = sdk.models.list().data
+    assert [m.id for m in listed][:2] == [MODEL, "offline"]
+    audio = {m.id: m.model_dump()["capabilities"] for m in listed[2:]}
+    assert {*TRANSCRIBERS, *SPEAKERS, "pocketsphinx", "espeak"} == set(audio)
+    assert ("transcription" in audio["whisper-1"], "speech" in audio["tts-1"]) == (True, True)
 
 
 def test_errors_are_those_that_the_sdk_knows(stack: LocalStack, sdk: openai.OpenAI, model: OpenAiServer) -> None:

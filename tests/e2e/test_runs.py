@@ -99,6 +99,13 @@ def test_a_question_by_voice_is_heard_answered_and_spoken(person: Person, talk: 
     (part,) = newest["parts"]
     spoken = person.get(f"/v1/speech/{part['speech_id']}").json()
     assert (spoken["status"], spoken["format"]) == ("succeeded", "wav")
+    # By now the recording is transcribed, and goes with a plain message too.
+    about = {"content": "What did I say?", "attachments": [{"type": "audio", "id": media}]}
+    sent = person.post(f"/v1/conversations/{talk}/messages", about)
+    assert (sent.status_code, sent.json()["message"]["type"]) == (201, "audio"), sent.text
+    passages, question = (m["content"] for m in model.seen[-1]["messages"][-2:])
+    assert (passages.partition("\n")[0], question) == ("<passages>", "What did I say?")
+    assert max(heard["result"].split(), key=len) in passages
 
 
 def test_a_run_is_canceled_while_it_waits_and_while_its_model_talks(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from antiphon.platform import errors
+from antiphon.platform import errors, openai_errors
 from antiphon.platform.access import ROUTES, Who
 from antiphon.platform.gate import SECURITY_HEADERS
 from infra.local.streaming import ROUTES as PASSED_ON
@@ -97,7 +97,13 @@ def test_what_the_gateway_answers_itself_is_a_problem_document(kind: str, cloud:
     text = template.replace("$context.requestId", "9b1c0f5e-0000-4000-8000-000000000000")
     assert "$" not in text, "nothing else of the request may reach the answer: it would have to be escaped"
     body = json.loads(text)
-    assert set(body) == {"type", "title", "status", "detail", "code", "request_id"}
+    assert set(body) == {"type", "title", "status", "detail", "code", "request_id", "error"}
+    assert body["error"] == {
+        "message": body["detail"],
+        "type": openai_errors.type_of(body["status"]),
+        "param": None,
+        "code": openai_errors.code_of(body["code"]),
+    }
     assert str(body["status"]) == str(response["statusCode"])
     assert body["type"] == f"/v1/docs/errors#{body['code']}"
     assert body["request_id"] == "9b1c0f5e-0000-4000-8000-000000000000"
@@ -126,6 +132,10 @@ def test_answers_of_models_stream_and_all_others_come_whole(cloud: System) -> No
                 streaming.add(f"{method.upper()} {path}")
     assert streaming == {
         "GET /v1/models",
+        "GET /v1/audio/voices",
+        "POST /v1/audio/speech",
+        "POST /v1/audio/transcriptions",
+        "POST /v1/audio/translations",
         "POST /v1/chat/completions",
         "GET /v1/conversations/{id}/export",
         "POST /v1/conversations/{id}/export",
@@ -133,3 +143,14 @@ def test_answers_of_models_stream_and_all_others_come_whole(cloud: System) -> No
         "POST /v1/conversations/{id}/messages/stream",
     }
     assert streaming == PASSED_ON, "the laptop's edge streams others"
+
+
+def test_what_waits_for_a_job_may_wait_as_long_as_a_stream_may_last(cloud: System) -> None:
+    """And a recording in a form comes as it is: the gateway takes all that is not named here for UTF-8."""
+    (api,) = cloud.all("AWS::ApiGateway::RestApi")
+    body = api.properties["Body"]
+    for path, item in body["paths"].items():
+        for operation in item.values():
+            if path.startswith("/v1/audio/"):
+                assert operation["x-amazon-apigateway-integration"]["timeoutInMillis"] == 900_000, path
+    assert body["x-amazon-apigateway-binary-media-types"] == ["multipart/form-data"]

@@ -22,9 +22,16 @@ RUNTIME = {"AWS_REGION"}
 """What Lambda itself sets and our code reads."""
 ADAPTER = {"PORT", "AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PATH"}
 """What the Lambda Web Adapter reads, and the server that it starts."""
-STREAMING = {"api/Messages"}
-LONG = {"api/Messages": 300, "jobs/Reader": 900, "jobs/Editor": 900, "jobs/Indexer": 300, "jobs/Agent": 300}
-"""Seconds that these may take: an answer that is streamed, documents of thousands of pages, recordings of hours, long texts, models that are asked again and
+STREAMING = {"api/Audio", "api/Messages"}
+LONG = {
+    "api/Audio": 900,
+    "api/Messages": 300,
+    "jobs/Reader": 900,
+    "jobs/Editor": 900,
+    "jobs/Indexer": 300,
+    "jobs/Agent": 300,
+}
+"""Seconds that these may take: an answer that is waited for or streamed, documents of thousands of pages, recordings of hours, long texts, models that are asked again and
 again. Who works on a job renews its lease, and gives it up before its own time ends."""
 CATCH_ALL = "/{proxy+}"
 
@@ -156,6 +163,7 @@ def test_the_light_functions_do_not_carry_the_web_layer(cloud: System) -> None:
     web = {name for name, carried in layers.items() if "template/WebLayer" in carried}
     assert web == {
         "api/Admin",
+        "api/Audio",
         "api/Chat",
         "api/Devices",
         "api/Documents",

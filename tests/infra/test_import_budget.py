@@ -39,7 +39,19 @@ LIGHT = (
     "publisher",
     "reader",
 )
-ROUTES = ("admin", "agent", "chat", "devices", "documents", "media", "messages", "search", "speech", "webhooks")
+ROUTES = (
+    "admin",
+    "agent",
+    "audio",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
 
 
 def loaded(function: str) -> set[str]:

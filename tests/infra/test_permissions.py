@@ -100,8 +100,8 @@ def test_only_the_roles_of_workers_can_be_lent_to_another_principal() -> None:
         statements = role.properties["AssumeRolePolicyDocument"]["Statement"]
         if any(each["Principal"] == {"AWS": someone} for each in statements):
             lent.add(role.name)
-    # On a laptop a process beside the emulator streams what the function does in the cloud.
-    assert lent == {"jobs/TranscriberRole", "jobs/SynthesizerRole", "api/MessagesRole"}
+    # On a laptop processes beside the emulator stream what the functions do in the cloud.
+    assert lent == {"jobs/TranscriberRole", "jobs/SynthesizerRole", "api/MessagesRole", "api/AudioRole"}
 
 
 def test_each_role_belongs_to_exactly_one_function_or_worker(cloud: System) -> None:

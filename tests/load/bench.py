@@ -1,4 +1,7 @@
-"""`make bench`: the figures that the README promises, each a ratio or a difference measured in this one run. Exits 1 when a goal is missed."""
+"""`make bench`: the figures that the README promises, each a ratio or a difference measured in this one run. Exits 1 when a goal is missed.
+
+`python -m tests.load.bench chat search` measures only these parts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -337,7 +340,7 @@ def rest_event(path: str, user: str) -> dict[str, Any]:
     }
 
 
-def main() -> int:
+def main(names: Sequence[str]) -> int:
     figures: list[Figure] = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -350,17 +353,18 @@ def main() -> int:
         httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as http,
     ):
         person = Person.register(http)
-        for measure in (
-            lambda: overhead(person),
-            lambda: hops(stack),
-            lambda: throughput(stack, person, Path(folder)),
-            lambda: memory(stack, person, Path(folder)),
-            lambda: handling(stack, person),
-            lambda: chat(stack, person, model),
-            lambda: search(stack, http),
-            cold,
-            verification,
-        ):
+        measures: dict[str, Callable[[], Iterator[Figure]]] = {
+            "overhead": lambda: overhead(person),
+            "hops": lambda: hops(stack),
+            "throughput": lambda: throughput(stack, person, Path(folder)),
+            "memory": lambda: memory(stack, person, Path(folder)),
+            "handling": lambda: handling(stack, person),
+            "chat": lambda: chat(stack, person, model),
+            "search": search,
+            "cold": cold,
+            "verification": verification,
+        }
+        for measure in [measures[name] for name in names or measures]:
             for figure in measure():
                 figures.append(figure)
                 print(f"{figure.name}: {figure.measured}", flush=True)
@@ -372,4 +376,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,10 +41,8 @@ def account_of(stack: LocalStack) -> None:
 
 
 @contextmanager
-def timed_calls(
-    stack: LocalStack, answers: Callable[[str, dict[str, Any]], None] | None = None
-) -> Iterator[list[tuple[str, float]]]:
-    """The name and seconds of each AWS call of this process; answers: gets name and answer of each."""
+def timed_calls(stack: LocalStack) -> Iterator[list[tuple[str, float]]]:
+    """The name and seconds of each AWS call of this process."""
     from botocore.endpoint import Endpoint
 
     account_of(stack)
@@ -54,10 +52,7 @@ def timed_calls(
     def timed(self: Any, *arguments: Any) -> Any:
         started = time.perf_counter()
         try:
-            found = make_request(self, *arguments)
-            if answers:
-                answers(arguments[0].name, found[1])
-            return found
+            return make_request(self, *arguments)
         finally:
             calls.append((arguments[0].name, time.perf_counter() - started))
 

@@ -135,6 +135,10 @@ class Account:
         change = model.advance(change.after, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0, 1))
         mark = Mark(0, canary, 0.0, 1.0, (Word(canary, 0.0, 1.0),), canary)
         self.jobs.apply(change, chunk=Chunk(0, (said,)), mark=mark)
+        revised = model.revise(change.after, NOW, revision="r1", speakers={"SPEAKER_00": canary}, corrected=True)
+        assert revised
+        change = revised
+        self.jobs.apply(change, texts={0: canary})
         if done:
             change = model.fail(change.after, Failure("worker_crashed", canary), NOW)
             self.jobs.apply(change)

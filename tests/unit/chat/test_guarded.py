@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
-from antiphon.engines.chat import Delta, Done, ModelError, Prompt, Turn
+from antiphon.conversations.answer import Ended
+from antiphon.conversations.model import Status as MessageStatus
+from antiphon.engines.chat import MAX_ANSWER, Delta, Done, ModelError, Prompt, Turn
 from antiphon.engines.chat_guarded import Breaker, Guarded
 from antiphon.engines.chat_models import ChatModels, ChatSettings
-from tests.unit.chat.test_answer import Scripted
+from tests.unit.chat.test_answer import Office, Scripted
+from tests.unit.conftest import HeldClock
 
 PROMPT = Prompt("", (Turn("user", "x"),))
 
@@ -65,6 +68,19 @@ def test_failures_that_are_far_apart_open_nothing() -> None:
         ask(guarded)
         ticks.now += 8
     assert len(model.asked) == 10
+
+
+def test_a_model_that_minds_no_limit_is_ended_with_what_it_has_said(clock: HeldClock) -> None:
+    """L-12: ten megabytes"""
+    office = Office(clock)
+    endless = Scripted([Delta("x" * 10_000)] * 1_000)
+    office.answer._models = ChatModels([Guarded(endless, Breaker(Ticks()))])
+    *_, ended = office.steps()
+    assert isinstance(ended, Ended)
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.status) == ("answer_too_long", 502)
+    assert (len(ended.reply.content), ended.reply.status) == (MAX_ANSWER, MessageStatus.INCOMPLETE)
+    assert endless.closed
 
 
 @pytest.mark.parametrize("code", ["content_blocked", "model_refused"])

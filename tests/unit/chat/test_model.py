@@ -12,14 +12,12 @@ from antiphon.conversations.model import (
     SILENT_FOR,
     UNTITLED,
     ChatOptions,
-    Citation,
     Message,
     Status,
-    citations_in,
     title_of,
     turns_within,
 )
-from antiphon.engines.chat import Source, tokens_of
+from antiphon.engines.chat import tokens_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -63,31 +61,6 @@ def test_the_options_of_a_request_go_over_those_of_the_conversation() -> None:
     conversation = ChatOptions(0.5, None, 100, "Be brief.")
     assert ChatOptions(temperature=0.0).over(conversation) == ChatOptions(0.0, None, 100, "Be brief.")
     assert ChatOptions().settings.max_output_tokens == 1024
-
-
-ANNA = Source("transcript", "job_1", "We meet on Tuesday at the harbour.", 754.2, "Anna")
-BEN = Source("transcript", "job_1", "I will bring the boat.", 3_700.0, None)
-PAGE = Source("document", "doc_1", "The price is nine.", page=3)
-
-
-def test_every_mark_that_stands_leads_to_what_is_stored() -> None:
-    text = "On Tuesday [12:34 Anna], by boat [1:01:40], for nine [page 3]. Again [12:34 Anna]."
-    assert citations_in(text, (ANNA, BEN, PAGE)) == (
-        Citation("transcript", "job_1", ANNA.text, 754.2, "Anna"),
-        Citation("transcript", "job_1", BEN.text, 3_700.0),
-        Citation("document", "doc_1", PAGE.text, page=3),
-    )
-
-
-@pytest.mark.parametrize("text", ["[12:35 Anna]", "[12:34 Ben]", "[99:99]", "[page 4]", "[x](y)", "[12:34]", "no mark"])
-def test_a_mark_that_the_model_made_up_is_no_citation(text: str) -> None:
-    assert citations_in(text, (ANNA, BEN, PAGE)) == ()
-
-
-def test_of_two_passages_with_one_mark_the_quoted_one_is_meant() -> None:
-    other = replace(ANNA, id="job_2", text="Something else entirely was said.")
-    found = citations_in(f"> {ANNA.text} [12:34 Anna]", (other, ANNA))
-    assert [c.id for c in found] == ["job_1"]
 
 
 def test_what_nobody_writes_any_more_is_shown_as_incomplete() -> None:

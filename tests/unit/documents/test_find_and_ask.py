@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 
 from antiphon.conversations.complete import Complete
-from antiphon.conversations.memory import MemoryBudget, NoPassages
+from antiphon.conversations.memory import MemoryBudget, MemoryConversations, NoPassages
 from antiphon.documents.ask import Answered, AskDocuments, Question
-from antiphon.documents.find import DOCUMENTS, FindPassages
+from antiphon.documents.find import DOCUMENTS, WINDOWS, FindPassages
 from antiphon.documents.memory import MemoryPages
 from antiphon.documents.model import Page, parts_of
 from antiphon.engines.chat import About, Delta, Done, Prompt
 from antiphon.engines.chat_models import ChatModels
 from antiphon.engines.chat_offline import OfflineChat
 from antiphon.platform.errors import Conflict, NotFound
+from antiphon.search.find import Find
+from antiphon.search.keep import Keep
+from antiphon.search.material import OwnMaterial
+from antiphon.search.memory import MemoryIndex
+from antiphon.search.model import Errand
+from antiphon.search.model import Kind as SearchKind
 from antiphon.speech import model
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.model import Job, Kind, Source, Status
@@ -54,7 +60,10 @@ class Library:
         self.model = Says(says)
         models = ChatModels([self.model, OfflineChat()])
         complete = Complete(models=models, budget=self.budget, passages=NoPassages(), clock=clock)
-        self.find = FindPassages(self.jobs, self.pages)
+        self.index = MemoryIndex()
+        material = OwnMaterial(MemoryConversations(), self.jobs, self.pages)
+        self.find = FindPassages(self.jobs, self.pages, Find(self.index, material, clock).pages)
+        self._keep = Keep(self.index, material)
         self.ask = AskDocuments(find=self.find, complete=complete, models=models)
         self._made = 0
 
@@ -71,6 +80,11 @@ class Library:
         if done:
             self.jobs.apply(model.finish(change.after, owner="w", now=now))
         return job.id
+
+    def keep(self) -> None:
+        """The index has caught up."""
+        for number in range(1, self._made + 1):
+            self._keep(Errand(ANNA, SearchKind.DOCUMENT, f"doc_{number:026d}"))
 
     def asked(self, text: str, **more: Any) -> Answered:
         return asyncio.run(self.ask(ANNA, "free", Question(text, **more)))
@@ -113,12 +127,38 @@ def test_a_document_of_somebody_else_is_not_there(library: Library) -> None:
     assert refused.value.fields[0].field == "document_ids[0]"
 
 
-def test_the_newest_documents_are_looked_through_and_named_ones_however_old(library: Library) -> None:
-    oldest = library.add("A needle.")
+def test_all_documents_are_looked_through_the_newest_also_before_the_index_has_them(library: Library) -> None:
+    oldest = library.add("Of no interest.", "A needle.")
+    other = library.add("A thimble.")
     for _ in range(DOCUMENTS):
         library.add("Hay.")
     assert library.find(ANNA, "needle", None, 5) == ()
-    assert [p.document_id for p in library.find(ANNA, "needle", [oldest, oldest], 5)] == [oldest]
+    library.keep()
+    (found,) = library.find(ANNA, "Where is my needle?", None, 5)
+    assert (found.document_id, found.page, found.text) == (oldest, 2, "A needle.")
+    assert library.find("usr_other", "needle", None, 5) == ()
+    newest = library.add("One more needle.")
+    assert [p.document_id for p in library.find(ANNA, "needle", None, 5)] == [oldest, newest]
+    assert [p.document_id for p in library.find(ANNA, "needle thimble", [other, other], 5)] == [other]
+
+
+def test_a_page_far_behind_in_a_long_document_is_found(library: Library) -> None:
+    long = library.add(*(["Hay and straw."] * (WINDOWS + 50)), "A needle.")
+    assert library.find(ANNA, "needle", [long], 5) == ()
+    library.keep()
+    for named in (None, [long]):
+        assert [(p.document_id, p.page) for p in library.find(ANNA, "needle", named, 5)] == [(long, WINDOWS + 51)]
+
+
+def test_what_the_index_has_not_forgotten_yet_is_not_shown(library: Library) -> None:
+    gone = library.add("A needle.")
+    for _ in range(DOCUMENTS):
+        library.add("Hay.")
+    library.keep()
+    job = library.jobs.get(ANNA, Kind.DOCUMENT, gone)
+    assert job
+    library.jobs.delete(job)
+    assert library.find(ANNA, "needle", None, 5) == ()
 
 
 def test_an_answer_cites_the_page_on_which_its_quote_stands(clock: HeldClock) -> None:

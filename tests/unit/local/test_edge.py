@@ -109,7 +109,10 @@ def test_a_body_of_more_than_10_mib_is_refused_before_it_goes_on(length: str) ->
     answer = ask(unreachable, "POST", "/v1/uploads", content=content)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
-    assert set(answer.json()) == {"type", "title", "status", "detail", "code", "request_id"}
+    told = answer.json()
+    assert set(told) == {"type", "title", "status", "detail", "code", "request_id", "error"}
+    # For clients of OpenAI's routes, which look nowhere else.
+    assert (told["error"]["code"], "/v1/uploads" in told["error"]["message"]) == ("too_large", True)
 
 
 def test_an_api_that_does_not_answer_is_a_503_that_says_when_to_come_back() -> None:

@@ -307,7 +307,9 @@ def test_json_has_the_documented_shape() -> None:
                 "start": 0.123,
                 "end": 1,
                 "text": "Hi",
+                "machine_text": None,
                 "speaker": "SPEAKER_00",
+                "speaker_label": None,
                 "confidence": 0.9,
                 "words": [{"word": "Hi", "start": 0.123, "end": 1.0, "score": 0.5, "speaker": "SPEAKER_00"}],
             }
@@ -374,3 +376,12 @@ def test_an_unknown_format_is_refused_with_the_list() -> None:
 def test_widths_and_counts_begin_at_one(options: RenderOptions) -> None:
     with pytest.raises(Invalid):
         render("srt", transcript(), options)
+
+
+def test_who_speaks_can_be_left_out() -> None:
+    said = transcript(segment("Hello.", speaker="Anna"))
+    for format in ("txt", "srt", "vtt", "aud", "md"):
+        assert "Anna" in render(format, said).body
+        assert "Anna" not in render(format, said, RenderOptions(speaker_labels=False)).body
+    whole = json.loads(render("json", said, RenderOptions(speaker_labels=False)).body)
+    assert whole["segments"][0]["speaker"] == "Anna"

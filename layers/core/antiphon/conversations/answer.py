@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from antiphon.conversations.citations import citations_in
 from antiphon.conversations.model import (
     MAX_CONTENT,
     OVERHEAD,
@@ -22,7 +23,6 @@ from antiphon.conversations.model import (
     Conversation,
     Message,
     Status,
-    citations_in,
     created_event,
     title_of,
     turns_within,

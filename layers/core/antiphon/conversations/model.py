@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from antiphon.engines.chat import Settings, Source, Turn, tokens_of
+from antiphon.engines.chat import Settings, Turn, tokens_of
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id
 
@@ -163,25 +163,6 @@ def turns_within(messages: Iterable[Message], room: int) -> tuple[Turn, ...]:
     while kept and kept[-1].role != "user":
         kept.pop()
     return tuple(Turn("user" if m.role == "user" else "assistant", m.content) for m in reversed(kept))
-
-
-_MARK = re.compile(r"\[(?:(?:\d{1,2}:)?\d{1,3}:\d{2}(?: [^\]\n]{1,80})?|page \d{1,5}|message|transcript|document)\]")
-
-
-def citations_in(text: str, sources: Sequence[Source]) -> tuple[Citation, ...]:
-    """Those marks of an answer that stand at one of its passages, each once, in order; a mark that the model made up is none."""
-    by_label: dict[str, list[Source]] = {}
-    for source in sources:
-        by_label.setdefault(source.label, []).append(source)
-    found: dict[tuple[str, str], Citation] = {}
-    for mark in _MARK.findall(text):
-        candidates = by_label.get(mark, [])
-        # Of several passages with one mark, those whose words the answer quotes.
-        quoted = [s for s in candidates if " ".join(s.text.split())[:40] in " ".join(text.split())]
-        for source in (quoted or candidates)[: 1 if not quoted else None]:
-            cited = Citation(source.kind, source.id, source.text.strip(), source.start, source.speaker, source.page)
-            found.setdefault((mark, f"{source.id}#{source.start}#{source.page}"), cited)
-    return tuple(found.values())
 
 
 def created_event(message: Message, now: datetime, request_id: str | None) -> Event:

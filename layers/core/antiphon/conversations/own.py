@@ -30,4 +30,5 @@ def own_pictures(table: Table, clock: Clock) -> OwnPictures:
 
 
 def own_passages(table: Table, clock: Clock) -> OwnPassages:
-    return OwnPassages(DynamoConversations(table), DynamoJobStore(table), DynamoPages(table), own_search(table, clock))
+    jobs, media, pages = DynamoJobStore(table), DynamoMediaStore(table), DynamoPages(table)
+    return OwnPassages(DynamoConversations(table), jobs, media, pages, own_search(table, clock))

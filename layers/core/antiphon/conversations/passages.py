@@ -1,8 +1,9 @@
-"""What of the user's own material an answer may rest on: attached transcripts and documents, and what fits a question."""
+"""What of the user's own material an answer may rest on: attached transcripts, recordings and documents, and what fits a question."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -10,13 +11,17 @@ from antiphon.conversations.ports import ConversationStore
 from antiphon.documents.model import windows_of
 from antiphon.documents.ports import DocumentPages
 from antiphon.engines.chat import Source, tokens_of
-from antiphon.platform.errors import Field, Invalid
+from antiphon.media.items import MediaStore
+from antiphon.platform.errors import Conflict, Field, Invalid
 from antiphon.search.find import Find
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.ports import JobStore
+from antiphon.speech.shown import named
 
 FOUND = 20
-_KINDS = {"transcription": Kind.TRANSCRIPTION, "document": Kind.DOCUMENT}
+RECORDINGS = 100
+"""Transcriptions among which that of an attached recording is looked for: the newest."""
+_KINDS = {"transcription": Kind.TRANSCRIPTION, "document": Kind.DOCUMENT, "audio": Kind.TRANSCRIPTION}
 MESSAGES, TRANSCRIPTS, SEGMENTS = 200, 10, 2_000
 """How much is looked through for one question: the newest messages of the conversation, the newest transcripts, their segments together. All else is asked of the
 index."""
@@ -25,9 +30,12 @@ index."""
 class OwnPassages:
     """find: in what is too old, or too much, to be looked through."""
 
-    def __init__(self, conversations: ConversationStore, jobs: JobStore, pages: DocumentPages, find: Find) -> None:
+    def __init__(
+        self, conversations: ConversationStore, jobs: JobStore, media: MediaStore, pages: DocumentPages, find: Find
+    ) -> None:
         self._conversations = conversations
         self._jobs = jobs
+        self._media = media
         self._pages = pages
         self._find = find
 
@@ -39,10 +47,8 @@ class OwnPassages:
             kind = _KINDS.get(part["type"])
             if kind is None:
                 continue
-            job = self._jobs.get(user_id, kind, part["id"])
-            if job is None or job.status is not Status.SUCCEEDED:
-                detail = f"Attach a {kind.value} of yours that has succeeded."
-                raise Invalid(detail, code="unknown_attachment", fields=(Field(f"attachments[{place}].id", detail),))
+            find = self._heard if part["type"] == "audio" else partial(self._done, kind)
+            job = find(user_id, part["id"], place)
             left = share
             for source in self._of(job, None) if kind is Kind.TRANSCRIPTION else self._windows(job):
                 left -= tokens_of(source.text + source.label)
@@ -50,6 +56,31 @@ class OwnPassages:
                     break
                 found.append(source)
         return tuple(found)
+
+    def _done(self, kind: Kind, user_id: str, job_id: str, place: int) -> Job:
+        job = self._jobs.get(user_id, kind, job_id)
+        if job is None or job.status is not Status.SUCCEEDED:
+            raise _unknown(f"Attach a {kind.value} of yours that has succeeded.", place)
+        return job
+
+    def _heard(self, user_id: str, media_id: str, place: int) -> Job:
+        """The newest transcription of a recording."""
+        media = self._media.get(user_id, media_id)
+        if media is None or media.source is None:
+            raise _unknown("Attach the id of a recording of yours, as POST /v1/uploads gave it.", place)
+        there = (media.source.bucket, media.source.key)
+        newest = self._jobs.list(user_id, Kind.TRANSCRIPTION, limit=RECORDINGS).items
+        of_it = [job for job in newest if job.source and (job.source.bucket, job.source.key) == there]
+        done = next((job for job in of_it if job.status is Status.SUCCEEDED), None)
+        if done is None:
+            way = (
+                "Its transcription is on the way; repeat when it has succeeded."
+                if any(not job.terminal for job in of_it)
+                else 'It is not transcribed yet: POST /v1/transcriptions {"media_id": …} first, or send it to POST '
+                "/v1/conversations/{id}/runs, which hears it and then answers."
+            )
+            raise Conflict(way, code="recording_not_transcribed", fields=(Field(f"attachments[{place}].id", way),))
+        return done
 
     def fitting(self, user_id: str, conversation_id: str, question: str, before: str) -> tuple[Source, ...]:
         said = islice(self._conversations.history(conversation_id, before), MESSAGES)
@@ -73,6 +104,11 @@ class OwnPassages:
 
     def _of(self, job: Job, limit: int | None) -> list[Source]:
         return [
-            Source("transcript", job.id, n.segment.text, n.segment.start, n.segment.speaker)
+            Source("transcript", job.id, segment.text, segment.start, segment.speaker)
             for n in self._jobs.segments(job.id, limit=limit)
+            for segment in (named(n.segment, job.speakers),)
         ]
+
+
+def _unknown(detail: str, place: int) -> Invalid:
+    return Invalid(detail, code="unknown_attachment", fields=(Field(f"attachments[{place}].id", detail),))

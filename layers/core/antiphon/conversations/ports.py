@@ -68,8 +68,8 @@ class Passages(Protocol):
     """What of the user's own material an answer may rest on."""
 
     def attached(self, user_id: str, parts: Sequence[Mapping[str, Any]], room: int) -> tuple[Source, ...]:
-        """parts: of a message. The segments of transcripts and stretches of documents among them, as many as fit into so many tokens. Raises Invalid for one
-        that is not there or not done."""
+        """parts: of a message. The segments of transcripts and of recordings that are transcribed, and stretches of documents among them, as many as fit into so many
+        tokens. Raises Invalid for one that is not there or not done, Conflict for a recording that nobody has transcribed."""
 
     def fitting(self, user_id: str, conversation_id: str, question: str, before: str) -> tuple[Source, ...]:
         """From recent messages of the conversation and recent transcripts."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from antiphon.conversations.citations import citations_in
 from antiphon.conversations.complete import Complete
-from antiphon.conversations.model import DEFAULT_OUTPUT, Citation, citations_in
+from antiphon.conversations.model import DEFAULT_OUTPUT, Citation
 from antiphon.documents.find import FindPassages, Passage
 from antiphon.engines.chat import Delta, Done, Prompt, Settings, Turn
 from antiphon.engines.chat_models import ChatModels
@@ -20,7 +21,7 @@ RULE = "Answer the question from the passages alone, in the language of the ques
 
 @dataclass(frozen=True)
 class Question:
-    """``document_ids``: None for the newest documents; ``most``: passages; ``model``: None for the deployment's default."""
+    """``document_ids``: None for all; ``most``: passages; ``model``: None for the deployment's default."""
 
     text: str
     document_ids: Sequence[str] | None = None

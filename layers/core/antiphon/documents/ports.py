@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from antiphon.documents.model import Page, Part
@@ -22,3 +22,10 @@ class DocumentPages(Protocol):
 
     def pages(self, document_id: str) -> Iterator[Page]:
         """In order, read as they are taken."""
+
+
+class FoundPages(Protocol):
+    """The search index, as far as documents need it. It may be a moment behind, and name pages that are gone."""
+
+    def __call__(self, user_id: str, text: str, documents: Collection[str] | None) -> Sequence[tuple[str, int]]:
+        """Document and page of those that have words of the text, best first: of all that the user has, or of these documents."""

@@ -15,6 +15,8 @@ CONNECT, FIRST, BETWEEN = 3.0, 10.0, 10.0
 """Seconds: to reach a provider, until its first token, and between two."""
 ATTEMPTS = 3
 """Before the first token, for what may go better the next time; what a person has seen is never begun again."""
+MAX_ANSWER = 100_000
+"""Characters. Far more than `Settings.max_output_tokens` allows; a model that minds no limit is ended here, and what there is of its answer can be stored."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,16 @@ class Source:
             whole = int(self.start)
             hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
             time = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-            return f"[{time} {self.speaker}]" if self.speaker else f"[{time}]"
+            return f"[{time} {name}]" if (name := _one_name(self.speaker)) else f"[{time}]"
         return f"[page {self.page}]" if self.page is not None else f"[{self.kind}]"
+
+
+def _one_name(speaker: str | None) -> str:
+    """As a mark can hold it: no name ends the mark, or the passages."""
+    return " ".join(inert(speaker or "").translate(_BRACKETS).split())[:80].rstrip()
+
+
+_BRACKETS = str.maketrans("[]", "()")
 
 
 @dataclass(frozen=True)
@@ -139,11 +149,11 @@ class ChatModel(Protocol):
 
 class ModelError(AntiphonError):
     """No answer, or not all of it. Codes: ``model_unavailable`` (503), ``budget_exhausted`` (503, see chat_capped), ``model_busy`` (503, it limits us), ``model_timeout`` (504), ``model_refused``
-    (502, it does not take the request), ``content_blocked`` (422, its safety rules)."""
+    (502, it does not take the request), ``answer_too_long`` (502, it does not come to an end), ``content_blocked`` (422, its safety rules)."""
 
     status, code, title = 503, "model_unavailable", "The model gave no answer"
     BY_CODE: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"model_timeout": 504, "model_refused": 502, "content_blocked": 422}
+        {"model_timeout": 504, "model_refused": 502, "answer_too_long": 502, "content_blocked": 422}
     )
 
     def __init__(self, detail: str = "", *, code: str | None = None, retry_after: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What stands around every model: time limits between two tokens, and a circuit breaker for its provider."""
+"""What stands around every model: time limits between two tokens, a limit of the whole answer, and a circuit breaker for its provider."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
-from antiphon.engines.chat import ATTEMPTS, BETWEEN, FIRST, ChatModel, Delta, Done, ModelError, Prompt
+from antiphon.engines.chat import ATTEMPTS, BETWEEN, FIRST, MAX_ANSWER, ChatModel, Delta, Done, ModelError, Prompt
 
 FAILURES, WITHIN, OPEN_FOR = 5, 30.0, 30.0
 """So many failures within so many seconds open the circuit, for so many seconds."""
@@ -80,9 +80,11 @@ class Guarded:
         ended = self._breaker.left
         try:
             async with aclosing(cast(Any, self._model.stream(prompt))) as pieces:
-                patience = self._first
+                patience, said = self._first, 0
                 while (piece := await self._next(pieces, patience)) is not None:
                     patience, ended = self._between, self._breaker.succeeded
+                    if isinstance(piece, Delta) and (said := said + len(piece.text)) > MAX_ANSWER:
+                        raise ModelError("The model did not come to an end.", code="answer_too_long")
                     yield piece
         except ModelError as error:
             ended = self._breaker.failed if error.is_the_providers else self._breaker.succeeded

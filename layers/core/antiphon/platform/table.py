@@ -13,6 +13,7 @@
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
 | media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, list newest first, janitor       |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
+| text         | job#<job>          | text#<segment index>      |                  |                 |          | corrections of segments, in order            |
 | page         | job#<doc>          | page#<page>#<part>        |                  |                 |          | pages of a document, in order; one page      |
 | marks        | job#<job>          | mark#<sentence index>     |                  |                 |          | sentence and word times of a speech job     |
 | event        | events#<usr>       | <evt>                     |                  |                 | 7 d      | stream → publisher; replay since an id      |

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_BODY = 6 * 1024**2
 """Bytes of a request. Lambda takes no more than that in one event."""
+MAX_FORM = 4_500_000
+"""Bytes of a form that holds a file: in the event it is base64, and beside it are headers and context."""
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _KEPT = frozenset({"content-type", "location", "retry-after"})
 
@@ -56,8 +58,10 @@ def make_app(
     gate: Gate,
     version: str,
     secret_answers: Collection[str] = (),
+    forms: Collection[str] = (),
 ) -> FastAPI:
-    """secret_answers: paths whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the same seed."""
+    """secret_answers: paths whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the same seed.
+    forms: paths whose POST takes a form, which the route reads itself."""
     app = FastAPI(
         title=title,
         version=version,
@@ -82,6 +86,8 @@ def make_app(
 
     @app.exception_handler(RequestValidationError)
     def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        if request.url.path in openai_errors.PATHS:
+            return failed(request, openai_errors.invalid(error.errors()))
         fields = tuple(Field(_path(e["loc"]), e["msg"].removeprefix("Value error, ")) for e in error.errors()[:20])
         return failed(
             request,
@@ -111,7 +117,10 @@ def make_app(
         let_in: Pass | None = None
         try:
             let_in = await run_in_threadpool(gate.enter, event, request_id)
-            await _check_body(request)
+            if request.url.path in forms:
+                _check_length(request)
+            else:
+                await _check_body(request)
             response = await _once(request, call_next, idempotency, secret=request.url.path in secret_answers)
         except AntiphonError as error:
             response = failed(request, error)
@@ -120,7 +129,7 @@ def make_app(
             response = failed(request, unavailable(defect) or internal())
         ms = (time.perf_counter() - started) * 1000
         if let_in and let_in.access.action:
-            response, ended = await _ended(response)
+            response, ended = await _ended(request, response)
             await run_in_threadpool(gate.leave, let_in, event, ended, request_id, round(ms), logger)
         response.headers["X-Request-Id"] = request_id
         for name, value in {**SECURITY_HEADERS, **(let_in.headers if let_in else {})}.items():
@@ -138,8 +147,15 @@ def make_app(
     return app
 
 
-async def _ended(response: Response) -> tuple[Response, Ended]:
+def about(request: Request, thing_id: str) -> None:
+    """Says what the answer is about: one that is long, or leaves piece by piece, is then not read for the log."""
+    request.state.about = thing_id
+
+
+async def _ended(request: Request, response: Response) -> tuple[Response, Ended]:
     """The same answer, and what it says: answers to changes are small. Of a stream it is known that it began."""
+    if known := getattr(request.state, "about", ""):
+        return response, Ended(str(response.status_code), known)
     if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
         return response, Ended(str(response.status_code), "")
     if isinstance(response, StreamingResponse) or not hasattr(response, "body"):
@@ -168,6 +184,20 @@ async def _check_body(request: Request) -> None:
     if body:
         require_json(request.headers.get("content-type"))
         parse(body)
+
+
+def _check_length(request: Request) -> None:
+    """Before anything of it is read. Raises TooLarge."""
+    length = request.headers.get("content-length", "0")
+    if request.method == "POST" and length.isdecimal() and int(length) > MAX_FORM:
+        raise too_large_for_a_form()
+
+
+def too_large_for_a_form() -> TooLarge:
+    return TooLarge(
+        f"Maximum content size limit ({MAX_FORM}) exceeded. Upload larger files with POST /v1/uploads, and send the media_id that it gives in place of file.",
+        code="upload_too_large",
+    )
 
 
 def _path(location: tuple[Any, ...]) -> str:

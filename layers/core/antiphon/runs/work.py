@@ -17,7 +17,8 @@ from typing import Any, cast
 
 from antiphon.conversations.answer import SAFETY, pictures_for, prompt_tokens
 from antiphon.conversations.budget import Budget, Reserved
-from antiphon.conversations.model import UNTITLED, Message, citations_in, title_of, turns_within
+from antiphon.conversations.citations import citations_in
+from antiphon.conversations.model import UNTITLED, Message, title_of, turns_within
 from antiphon.conversations.ports import ConversationStore, Passages, Pictures
 from antiphon.engines.chat import (
     IMAGE_TOKENS,
@@ -336,7 +337,9 @@ class Work:
         room = int(model.about.context_tokens * SAFETY) - settings.max_output_tokens
         room -= IMAGE_TOKENS * len(images)
         room -= sum(tokens_of(text) for text in (system, *(turn.text for turn in after)))
-        sources = self._passages.attached(run.user_id, run.parts, (room - message.tokens) // 2)
+        # What was said aloud stands in the message by now.
+        read = [part for part in run.parts if part["type"] != "audio"]
+        sources = self._passages.attached(run.user_id, read, (room - message.tokens) // 2)
         if model.about.provider == "offline":
             sources += self._passages.fitting(run.user_id, run.conversation_id, message.content, message.id)
         room -= tokens_of(data_part(sources)) if sources else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from antiphon.engines.chat import Source
@@ -11,7 +11,8 @@ from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field as FieldError
 from antiphon.platform.errors import Invalid, Unavailable
 from antiphon.platform.pages import Page
-from antiphon.search.model import Hit, Kind, Near, Posting, Query, bound, hit, score, weight
+from antiphon.platform.words import words_of
+from antiphon.search.model import MAX_TERMS, Hit, Kind, Near, Posting, Query, bound, hit, score, weight
 from antiphon.search.ports import Embedder, Index, Material, Vectors
 
 WINDOW = 100
@@ -21,6 +22,8 @@ ROUNDS = 5
 """Windows that one request looks through, at most; the page then is short, and its cursor goes on."""
 NEAREST = 100
 ANY_OF = 4
+PLACES = 500
+"""Pages of a word that are read where any word of a question will do: of words that say something these are all there are."""
 PASSAGES, LINE = 6_000, 1_000
 """Characters of what a model gets to read, and of one line of it."""
 ENOUGH = 0.15
@@ -101,6 +104,23 @@ class Find:
                         by_key.setdefault(hit.part.key, hit)
             hits = sorted(by_key.values(), key=lambda hit: -hit.score)[:most]
         return tuple(_sources(hits))
+
+    def pages(self, user_id: str, text: str, documents: Collection[str] | None = None) -> Sequence[tuple[str, int]]:
+        """Document and page of those that have any of the longest words of a text, best first. documents: of these only, None for all.
+
+        Of a word that stands on more than `PLACES` pages the newest ones count; such a word hardly tells one page from another.
+        """
+        terms = sorted(dict.fromkeys(words_of(text)), key=len, reverse=True)[:MAX_TERMS]
+        before = bound(Kind.DOCUMENT, self._clock(), end=True)
+        worth: dict[tuple[str, int], float] = {}
+        for term in terms:
+            found = self._index.newest(user_id, term, Kind.DOCUMENT, PLACES, before=before)
+            weighs = weight(found)
+            for posting in found.found:
+                if documents is None or posting.parent in documents:
+                    place = (posting.parent, int(posting.key.rpartition("#")[2]))
+                    worth[place] = worth.get(place, 0.0) + score([posting], [weighs])
+        return sorted(worth, key=lambda place: (-worth[place], place))
 
     def _shown(self, user_id: str, query: Query, near: Sequence[Near], limit: int, skipped: int) -> Page[Hit]:
         found: list[Hit] = []

@@ -16,7 +16,9 @@ def errand_of_event(event: Event) -> Errand | None:
     """None where nothing is to be found that was not there before."""
     if event.type == "message.created":
         return Errand(event.user_id, Kind.MESSAGE, event.data["conversation_id"], event.data["id"])
-    if event.type == "transcription.succeeded":
+    if event.type == "transcription.succeeded" or (
+        event.type == "transcription.updated" and event.data["status"] == "succeeded"
+    ):
         return Errand(event.user_id, Kind.TRANSCRIPT, event.data["id"])
     if event.type == "document.succeeded":
         return Errand(event.user_id, Kind.DOCUMENT, event.data["id"])

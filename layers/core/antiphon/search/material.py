@@ -12,6 +12,7 @@ from antiphon.search.model import Errand, Kind, Line, Part, blocks
 from antiphon.speech.model import Job, Status
 from antiphon.speech.model import Kind as JobKind
 from antiphon.speech.ports import JobStore
+from antiphon.speech.shown import named
 
 _JOBS = {Kind.TRANSCRIPT: JobKind.TRANSCRIPTION, Kind.DOCUMENT: JobKind.DOCUMENT}
 
@@ -38,7 +39,7 @@ class OwnMaterial:
         first = int(key.rpartition("#")[2])
         if kind is Kind.DOCUMENT:
             return _page(job, Page(first, "".join(part.text for part in self._pages.parts(parent, page=first))))
-        return next(_blocks(job, self._lines(parent, first)), None)
+        return next(_blocks(job, self._lines(job, first)), None)
 
     def _exchange(self, errand: Errand) -> Iterator[Part]:
         if errand.id is None:
@@ -52,7 +53,7 @@ class OwnMaterial:
 
     def _transcript(self, errand: Errand) -> Iterator[Part]:
         job = self._done(errand.user_id, errand.parent, JobKind.TRANSCRIPTION)
-        return _blocks(job, self._lines(errand.parent, 0)) if job else iter(())
+        return _blocks(job, self._lines(job, 0)) if job else iter(())
 
     def _document(self, errand: Errand) -> Iterator[Part]:
         job = self._done(errand.user_id, errand.parent, JobKind.DOCUMENT)
@@ -62,9 +63,10 @@ class OwnMaterial:
         job = self._jobs.get(user_id, kind, job_id)
         return job if job and job.status is Status.SUCCEEDED else None
 
-    def _lines(self, job_id: str, first: int) -> Iterator[tuple[int, Line]]:
-        for n in self._jobs.segments(job_id, after=first - 1):
-            yield n.index, Line(n.segment.text.strip(), n.segment.start, n.segment.speaker)
+    def _lines(self, job: Job, first: int) -> Iterator[tuple[int, Line]]:
+        for n in self._jobs.segments(job.id, after=first - 1):
+            segment = named(n.segment, job.speakers)
+            yield n.index, Line(segment.text.strip(), segment.start, segment.speaker)
 
 
 def _said(message: Message) -> Part:

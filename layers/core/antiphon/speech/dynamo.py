@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -22,9 +23,11 @@ from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
-from antiphon.speech.ports import Chunk, Mark, Numbered, Stale
+from antiphon.speech.ports import NO_TEXTS, Chunk, Mark, Numbered, Stale, Texts
+from antiphon.speech.shown import corrected
 from antiphon.speech.usage_dynamo import DynamoUsage
 
+_NONE: tuple[float, None] = (math.inf, None)
 _TRANSIENT = frozenset({"TransactionConflictException"})
 
 
@@ -62,6 +65,8 @@ class JobRow(Row):
     warnings = JSONAttribute()
     error = JSONAttribute(null=True)
     result = JSONAttribute()
+    speakers = JSONAttribute(null=True)
+    revision = UnicodeAttribute(null=True)
 
 
 class ChunkRow(Row):
@@ -69,11 +74,15 @@ class ChunkRow(Row):
     segments = JSONAttribute()
 
 
+class TextRow(Row):
+    text = UnicodeAttribute(null=True)
+
+
 class MarkRow(Row):
     mark = JSONAttribute()
 
 
-_TEXTS = ("stage", "title", "callback_url", "request_id", "lease_owner", "message_id", "engine", "language")
+_TEXTS = ("stage", "title", "callback_url", "request_id", "lease_owner", "message_id", "engine", "language", "revision")
 _COUNTS = ("version", "progress", "attempts", "failures", "rounds")
 _TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at")
 
@@ -110,6 +119,7 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         warnings=list(job.warnings),
         error=asdict(job.error) if job.error else None,
         result=dict(job.result),
+        speakers=dict(job.speakers) or None,
         **values,
     )
 
@@ -137,6 +147,7 @@ def _job_of(row: JobRow) -> Job:
         warnings=tuple(row.warnings),
         error=Failure(**row.error) if row.error else None,
         result=MappingProxyType(row.result),
+        speakers=MappingProxyType(row.speakers or {}),
         **values,
     )
 
@@ -154,6 +165,7 @@ class DynamoJobStore:
         self._table = table
         self._jobs = table.bind(JobRow)
         self._chunks = table.bind(ChunkRow)
+        self._texts = table.bind(TextRow)
         self._marks = table.bind(MarkRow)
         self._media = table.bind(MediaRow)
         self._events = table.bind(EventRow)
@@ -167,7 +179,13 @@ class DynamoJobStore:
             return None
 
     def apply(
-        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+        self,
+        change: Change,
+        *,
+        chunk: Chunk | None = None,
+        mark: Mark | None = None,
+        media: Media | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
         before, after = change.before, change.after
         jobs = self._jobs
@@ -193,6 +211,8 @@ class DynamoJobStore:
                 transaction.save(
                     self._marks(f"job#{after.id}", f"mark#{mark.index:010d}", row="mark", mark=asdict(mark))
                 )
+            for index, text in texts.items():
+                transaction.save(self._texts(f"job#{after.id}", f"text#{index:010d}", row="text", text=text))
             if media:
                 transaction.save(row_of(self._media, media), condition=self._media.pk.does_not_exist())
             limited[:] = self._usage.add(transaction, after.user_id, month_of(after), wanted, limits)
@@ -264,15 +284,31 @@ class DynamoJobStore:
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
         given = 0
-        condition = self._chunks.sk.between(f"seg#{after + 1:010d}", "seg#~")
-        for row in self._chunks.query(f"job#{job_id}", condition, consistent_read=True):
-            for place, data in enumerate(row.segments, start=int(row.first)):
+        texts = self._corrections(job_id, after)
+        at, text = next(texts, _NONE)
+        for chunk in self._stored(job_id, after):
+            for place, segment in enumerate(chunk.segments, start=chunk.first):
                 if place <= after:
                     continue
                 if limit is not None and given >= limit:
                     return
                 given += 1
-                yield Numbered(place, _segment_of(data))
+                while at < place:
+                    at, text = next(texts, _NONE)
+                yield corrected(Numbered(place, segment), text if at == place else None)
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        return self._stored(job_id, -1)
+
+    def _stored(self, job_id: str, after: int) -> Iterator[Chunk]:
+        condition = self._chunks.sk.between(f"seg#{after + 1:010d}", "seg#~")
+        for row in self._chunks.query(f"job#{job_id}", condition, consistent_read=True):
+            yield Chunk(int(row.first), tuple(map(_segment_of, row.segments)))
+
+    def _corrections(self, job_id: str, after: int) -> Iterator[tuple[float, str | None]]:
+        condition = self._texts.sk.between(f"text#{after + 1:010d}", "text#~")
+        for row in self._texts.query(f"job#{job_id}", condition, consistent_read=True):
+            yield int(row.sk.removeprefix("text#")), row.text
 
     def marks(self, job_id: str) -> Iterator[Mark]:
         for row in self._marks.query(f"job#{job_id}", self._marks.sk.startswith("mark#"), consistent_read=True):

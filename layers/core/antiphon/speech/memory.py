@@ -16,7 +16,8 @@ from antiphon.platform.events import Event
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import Change, Job, Kind, Status
-from antiphon.speech.ports import Chunk, Mark, Numbered, Stale, Stored, Upload
+from antiphon.speech.ports import NO_TEXTS, Chunk, Mark, Numbered, Stale, Stored, Texts, Upload
+from antiphon.speech.shown import corrected
 
 
 class MemoryJobStore:
@@ -24,7 +25,8 @@ class MemoryJobStore:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        self._chunks: dict[str, list[Numbered]] = {}
+        self._chunks: dict[str, dict[int, Chunk]] = {}
+        self._texts: dict[str, dict[int, str | None]] = {}
         self._marks: dict[str, dict[int, Mark]] = {}
         self._lock = threading.Lock()
         self.events: list[Event] = []
@@ -37,7 +39,13 @@ class MemoryJobStore:
         return job if job and (job.user_id, job.kind) == (user_id, kind) else None
 
     def apply(
-        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+        self,
+        change: Change,
+        *,
+        chunk: Chunk | None = None,
+        mark: Mark | None = None,
+        media: Media | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
         with self._lock:
             known, before, after = self._jobs.get(change.after.id), change.before, change.after
@@ -63,9 +71,9 @@ class MemoryJobStore:
             self._jobs[after.id] = after
             if change.event:
                 self.events.append(change.event)
-            if chunk:
-                rows = self._chunks.setdefault(after.id, [])
-                rows.extend(Numbered(i, s) for i, s in enumerate(chunk.segments, start=chunk.first))
+            if chunk and chunk.segments:
+                self._chunks.setdefault(after.id, {})[chunk.first] = chunk
+            self._texts.setdefault(after.id, {}).update(texts)
             if mark:
                 self._marks.setdefault(after.id, {})[mark.index] = mark
 
@@ -93,8 +101,17 @@ class MemoryJobStore:
         return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
-        rows = [n for n in self._chunks.get(job_id, []) if n.index > after]
-        yield from sorted(rows, key=lambda n: n.index)[:limit]
+        texts = self._texts.get(job_id, {})
+        rows = [
+            corrected(Numbered(index, segment), texts.get(index))
+            for chunk in self.chunks(job_id)
+            for index, segment in enumerate(chunk.segments, start=chunk.first)
+            if index > after
+        ]
+        yield from rows[:limit]
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        yield from (chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items()))
 
     def marks(self, job_id: str) -> Iterator[Mark]:
         yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
@@ -103,7 +120,7 @@ class MemoryJobStore:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
 
     def delete(self, job: Job) -> int:
-        rows = len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, []))
+        rows = len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, {})) + len(self._texts.pop(job.id, {}))
         with self._lock:
             gone = self._jobs.pop(job.id, None)
             if gone:

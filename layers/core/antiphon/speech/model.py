@@ -21,7 +21,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from antiphon.platform.errors import Conflict, LeaseLost
+from antiphon.platform.errors import Conflict, Field, Invalid, LeaseLost
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 
@@ -68,6 +68,8 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
 BOUNDED = frozenset({"open_jobs", "storage_bytes", "audio_ms", "characters", "tokens"})
 UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
+MAX_SPEAKERS = 50
+"""Names of speakers in one transcript."""
 SWEEP_AFTER = timedelta(minutes=15)
 """A queued job that nobody fetched for so long is looked at by the janitor."""
 
@@ -141,6 +143,10 @@ class Job:
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    """Names that the owner gave to the engine's labels."""
+    revision: str | None = None
+    """Of the last change that the owner made to names and texts: two that were made at once are told apart by it."""
 
     @property
     def terminal(self) -> bool:
@@ -359,6 +365,34 @@ def rename(job: Job, title: str) -> Change | None:
     """In whatever state it is."""
     after = replace(job, title=title, version=job.version + 1)
     return Change(job, after, bounded=frozenset()) if title != job.title else None
+
+
+def revise(
+    job: Job,
+    now: datetime,
+    *,
+    revision: str,
+    title: str | None = None,
+    speakers: Mapping[str, str | None] = EMPTY,
+    corrected: bool = False,
+) -> Change | None:
+    """Title and names as their owner wants them, in whatever state the job is; a name of None gives the label back.
+
+    corrected: texts of segments are stored with the change. The event lets the index and whoever shows the transcript follow. Raises Invalid
+    for more names than a job may have.
+    """
+    named = {**job.speakers, **speakers}
+    names = {label: name for label, name in named.items() if name}
+    if len(names) > MAX_SPEAKERS:
+        raise Invalid(
+            f"A transcript has at most {MAX_SPEAKERS} named speakers.",
+            fields=(Field("speakers", f"At most {MAX_SPEAKERS}."),),
+        )
+    title = title or job.title
+    if title == job.title and names == job.speakers and not corrected:
+        return None
+    after = replace(job, title=title, speakers=names, revision=revision, version=job.version + 1)
+    return Change(job, after, _event(after, "updated", now), bounded=frozenset())
 
 
 def postpone(job: Job, until: datetime) -> Change:

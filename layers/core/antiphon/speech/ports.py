@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from antiphon.engines.ports import Segment, Word
@@ -13,6 +14,10 @@ from antiphon.media.items import Media
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import Usage
 from antiphon.speech.model import Change, Job, Kind
+
+Texts = Mapping[int, str | None]
+"""Of segments by their index; None is what the engine heard."""
+NO_TEXTS: Texts = MappingProxyType({})
 
 
 class Stale(Exception):
@@ -29,10 +34,12 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A segment and its place in the transcript, counted from 0."""
+    """A segment and its place in the transcript, counted from 0. ``machine_text``: what the engine heard, where the segment's text is a
+    correction; else None."""
 
     index: int
     segment: Segment
+    machine_text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,16 @@ class JobStore(Protocol):
         """One consistent read."""
 
     def apply(
-        self, change: Change, *, chunk: Chunk | None = None, mark: Mark | None = None, media: Media | None = None
+        self,
+        change: Change,
+        *,
+        chunk: Chunk | None = None,
+        mark: Mark | None = None,
+        media: Media | None = None,
+        texts: Texts = NO_TEXTS,
     ) -> None:
-        """Job, event and chunk, mark or new media item in one transaction; the bytes of the item are held to the limit of its owner. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
+        """Job, event and chunk (new, or the same segments once more), mark, new media item or corrected texts (by index; None is the engine's
+        again; at most 90) in one transaction; the bytes of the item are held to the limit of its owner. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
         QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
@@ -72,7 +86,10 @@ class JobStore(Protocol):
         """Newest first. filters: ``status``, ``language``."""
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
-        """Segments with an index above ``after``, in order, read page by page as they are taken."""
+        """Segments with an index above ``after``, corrected where they were, in order, read page by page as they are taken."""
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        """The segments as the engine gave them, in the chunks in which they were stored."""
 
     def marks(self, job_id: str) -> Iterator[Mark]: ...
 

@@ -6,13 +6,21 @@ from collections.abc import Callable
 
 from antiphon.platform.errors import NotFound, Unavailable
 from antiphon.speech.model import Change, Job, Kind
-from antiphon.speech.ports import JobStore, Stale
+from antiphon.speech.ports import NO_TEXTS, JobStore, Stale, Texts
 
 ROUNDS = 8
 
 
-def change(jobs: JobStore, user_id: str, kind: Kind, job_id: str, decide: Callable[[Job], Change | None]) -> Job:
-    """decide sees the job as it is now and gives the change, or None for none. Raises NotFound, and what decide raises."""
+def change(
+    jobs: JobStore,
+    user_id: str,
+    kind: Kind,
+    job_id: str,
+    decide: Callable[[Job], Change | None],
+    *,
+    texts: Texts = NO_TEXTS,
+) -> Job:
+    """decide sees the job as it is now and gives the change, or None for none. texts: corrections to store with it. Raises NotFound, and what decide raises."""
     for _ in range(ROUNDS):
         job = jobs.get(user_id, kind, job_id)
         if job is None:
@@ -21,7 +29,7 @@ def change(jobs: JobStore, user_id: str, kind: Kind, job_id: str, decide: Callab
         if wanted is None:
             return job
         try:
-            jobs.apply(wanted)
+            jobs.apply(wanted, texts=texts)
         except Stale:
             continue
         return wanted.after

@@ -10,6 +10,7 @@ from typing import Any
 from antiphon.platform.clock import rfc3339
 from antiphon.speech.model import Job, Kind
 from antiphon.speech.ports import Mark, Numbered, Upload
+from antiphon.speech.shown import named
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -38,7 +39,8 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
         return view | _document(job, upload)
     view |= {"language": job.language, "duration": job.duration}
     if job.kind is Kind.TRANSCRIPTION:
-        view["upload"] = upload_view(upload) if upload else None
+        labels = dict.fromkeys(job.result.get("speakers", ()))
+        view |= {"speakers": {**labels, **job.speakers}, "upload": upload_view(upload) if upload else None}
     elif job.kind is Kind.EDIT:
         made = job.result.get("media_id")
         view |= {
@@ -80,14 +82,17 @@ def upload_view(upload: Upload) -> dict[str, Any]:
     }
 
 
-def segment_view(numbered: Numbered) -> dict[str, Any]:
-    segment = numbered.segment
+def segment_view(job: Job, numbered: Numbered) -> dict[str, Any]:
+    """With the owner's names and corrections, and beside them what the engine said."""
+    segment = named(numbered.segment, job.speakers)
     return {
         "index": numbered.index,
         "start": segment.start,
         "end": segment.end,
         "text": segment.text,
+        "machine_text": numbered.machine_text,
         "speaker": segment.speaker,
+        "speaker_label": numbered.segment.speaker,
         "confidence": segment.confidence,
         "words": [asdict(word) for word in segment.words],
     }

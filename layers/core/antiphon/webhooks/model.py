@@ -53,6 +53,7 @@ TEST_EVENT = "webhook.test"
 _STEPS = ("queued", "started", "progress", "succeeded", "failed", "canceled")
 EVENT_TYPES = (
     *(f"{kind}.{step}" for kind in ("transcription", "speech", "edit", "run", "document") for step in _STEPS),
+    "transcription.updated",
     *(f"device.command.{step}" for step in ("awaiting_confirmation", "pending", "succeeded", "failed", "canceled")),
     "media.uploaded",
     "media.ready",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from antiphon.platform.errors import Field, Invalid
@@ -41,4 +42,7 @@ def render(format: str, transcript: Transcript, options: RenderOptions | None = 
         if value is not None and value < 1:
             raise Invalid(f"{name} must be at least 1.", fields=(Field(name, "is at least 1"),))
     write, content_type = FORMATS[format]
+    if not options.speaker_labels and format != "json":
+        segments = tuple(replace(segment, speaker=None) for segment in transcript.segments)
+        transcript = replace(transcript, segments=segments)
     return Rendered(write(transcript, options), content_type, format)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class IndexedSegment:
     """``index``: its place in the transcript, from 0; ``start``, ``end``: seconds from the beginning of the recording.
 
-    ``text`` may have been corrected by the user, so that ``words`` (the machine's) need not spell it.
+    ``text`` may have been corrected by the user, so that ``words`` (the machine's) need not spell it: then ``machine_text`` is what the engine heard.
+    ``speaker``: the name, or the engine's own ``speaker_label`` where nobody gave one.
     """
 
     index: int
@@ -23,6 +24,8 @@ class IndexedSegment:
     speaker: str | None = None
     confidence: float | None = None
     words: tuple[Word, ...] = ()
+    machine_text: str | None = None
+    speaker_label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,13 @@ class Transcript:
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """For srt and vtt only. ``max_line_width``: characters; ``max_line_count``: lines in one cue, which without a width never break;
+    """``speaker_labels``: say who speaks, in every format but json and tsv. The rest is for srt and vtt only. ``max_line_width``: characters; ``max_line_count``: lines in one cue, which without a width never break;
     ``highlight_words``: underline each word while it is spoken, where the engine gave its times."""
 
     max_line_width: int | None = None
     max_line_count: int | None = None
     highlight_words: bool = False
+    speaker_labels: bool = True
 
 
 @dataclass(frozen=True)

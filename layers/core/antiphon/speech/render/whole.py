@@ -21,7 +21,9 @@ def json_text(transcript: Transcript, _: RenderOptions) -> str:
                 "index": segment.index,
                 **_times(segment.start, segment.end),
                 "text": segment.text,
+                "machine_text": segment.machine_text,
                 "speaker": segment.speaker,
+                "speaker_label": segment.speaker_label,
                 "confidence": segment.confidence,
                 "words": [
                     {

@@ -1,0 +1,3 @@
+#!/bin/sh
+# What the Lambda Web Adapter starts.
+exec python stream.py

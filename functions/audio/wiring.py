@@ -1,0 +1,85 @@
+"""The composition root: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from aws_lambda_powertools import Logger
+
+from antiphon.identity.tiers import allowance_of
+from antiphon.media.items_dynamo import DynamoMediaStore
+from antiphon.platform.audit_dynamo import DynamoAuditLog
+from antiphon.platform.clock import system_clock
+from antiphon.platform.gate import Gate
+from antiphon.platform.idempotency import Idempotency
+from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
+from antiphon.platform.limits_dynamo import DynamoLimiter
+from antiphon.platform.table import Table
+from antiphon.platform.telemetry import make_logger
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.follow import Follow
+from antiphon.speech.hand_in import HandIn
+from antiphon.speech.ports import JobStore, Objects
+from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.submit import Submit
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``transcriber``, ``synthesizer``: the engines of this deployment."""
+
+    table: str
+    region: str
+    uploads_bucket: str
+    results_bucket: str
+    transcriber: str
+    synthesizer: str
+    log_level: str
+
+    @classmethod
+    def read(cls) -> Settings:
+        env = os.environ
+        return cls(
+            table=env["TABLE_NAME"],
+            region=env["AWS_REGION"],
+            uploads_bucket=env["UPLOADS_BUCKET"],
+            results_bucket=env["RESULTS_BUCKET"],
+            transcriber=env["TRANSCRIBER"],
+            synthesizer=env["SYNTHESIZER"],
+            log_level=env.get("LOG_LEVEL", "INFO"),
+        )
+
+
+class Wiring:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.logger: Logger = make_logger("audio", settings.log_level)
+        table = Table(settings.table, settings.region)
+        self.jobs: JobStore = DynamoJobStore(table)
+        self.objects: Objects = S3Objects(s3_client(settings.region), system_clock)
+        self.gate = Gate(
+            limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=system_clock, allowance_of=allowance_of
+        )
+        self.idempotency = Idempotency(DynamoIdempotencyStore(table), system_clock)
+        self.submit = Submit(
+            jobs=self.jobs,
+            media=DynamoMediaStore(table),
+            objects=self.objects,
+            uploads_bucket=settings.uploads_bucket,
+            clock=system_clock,
+        )
+        self.hand_in = HandIn(
+            submit=self.submit,
+            jobs=self.jobs,
+            objects=self.objects,
+            uploads_bucket=settings.uploads_bucket,
+            clock=system_clock,
+        )
+        self.follow = Follow(self.jobs)
+
+
+@cache
+def wiring() -> Wiring:
+    return Wiring(Settings.read())
