@@ -34,7 +34,7 @@ class Built:
         engine = {"transcriber": "WHISPERX", "synthesizer": "KOKORO"}[self.image.name]
         slow = {"WHISPERX_COMPUTE_TYPE": "int8"} if engine == "WHISPERX" else {}
         where = {"MODELS_URI": f"s3://{MODELS}/{PREFIX}", "MODELS_LOCK": str(self.lock)}
-        return {**where, f"{engine}_DEVICE": "cpu", f"{engine}_THREADS": "2", "LEASE_SECONDS": "10", **slow}
+        return {**where, f"{engine}_DEVICE": "cpu", f"{engine}_THREADS": "2", **slow}
 
 
 @pytest.fixture(scope="session")
