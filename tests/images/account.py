@@ -87,7 +87,7 @@ def small_account(folder: Path) -> Iterator[SmallAccount]:
     """Ends with everything in it when the context ends."""
     from tests.images.container import until
 
-    account = Account(free_port(), "AKIAIMAGES0000000000", "secret")
+    account = Account(free_port(), "images", "secret")
     command = [EMULATOR_PYTHON, ROOT / "infra/local/emulator.py", "--state", folder / "state"]
     command += ["--port", account.port, "--account", ACCOUNT, "--region", REGION, "--parent", os.getpid()]
     before = dict(os.environ)

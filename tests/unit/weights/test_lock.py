@@ -10,7 +10,7 @@ import pytest
 from antiphon.platform.errors import EngineError
 from antiphon.weights.model import File, Lock, Wanted
 
-REVISION = "f3ff3571791e39611d31c381e3a41a3af07b4987"
+REVISION = "f3" * 20
 SHA256 = "ab" * 32
 
 
