@@ -60,6 +60,7 @@ _WORD = closed(
         "end": maybe(SECONDS),
         "score": maybe({"type": "number"}),
         "speaker": maybe(TEXT),
+        "interpolated": {**FLAG, "description": "The engine found no times for it; these lie between its neighbours'."},
     }
 )
 _SEGMENT = closed(
@@ -77,7 +78,13 @@ _SEGMENT = closed(
         ),
         "confidence": maybe({"type": "number", "minimum": 0, "maximum": 1}),
         "words": many(ref("Word")),
-    }
+    },
+    chars=many(
+        closed(
+            {"char": TEXT, "start": maybe(SECONDS), "end": maybe(SECONDS), "score": maybe({"type": "number"})},
+        ),
+        "Where return_char_alignments asked for them.",
+    ),
 )
 _JOB = {
     "id": an_id("job"),
@@ -96,6 +103,21 @@ _JOB = {
     "warnings": many(TEXT),
     "error": maybe(ref("JobError")),
     "metadata": ANYTHING,
+}
+_SPOKEN = {
+    "deduplicated": {
+        "type": "boolean",
+        "description": "Whether another request or job of yours did the work: this one joined it, or is a copy of it.",
+    },
+    "queue_position": maybe({"type": "integer", "minimum": 1, "description": "While it is queued; null in lists."}),
+    "eta": maybe(ref("Eta")),
+    "cost": maybe(ref("Cost")),
+}
+_STEP = {
+    **{name: maybe(an_id("job")) for name in ("transcription_id", "alignment_id", "diarization_id")},
+    "speakers": maybe(many(TEXT)),
+    "links": {"type": "object", "additionalProperties": TEXT},
+    "upload": maybe(ref("Upload")),
 }
 _USER = {
     "id": an_id("usr"),
@@ -254,9 +276,24 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": closed(_UPLOAD),
     "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
     "JobError": closed({"code": TEXT, "detail": TEXT}),
+    "Cost": closed({"gpu_seconds": SECONDS, "usd": {"type": "number", "minimum": 0}}),
+    "Eta": closed({"at": TIME, "error": {**SECONDS, "description": "Seconds by which it was off as of late."}}),
+    "Estimate": closed(
+        {
+            "dry_run": {"const": True},
+            "kind": one_of("transcription", "speech"),
+            "audio_seconds": maybe(SECONDS),
+            "characters": maybe(COUNT),
+            "cost": maybe(ref("Cost")),
+            "queue_position": maybe({"type": "integer", "minimum": 1}),
+            "eta": maybe(ref("Eta")),
+            "joins": maybe({**an_id("job"), "description": "The job that the request would join."}),
+        }
+    ),
     "Transcription": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "transcription"},
             "speakers": {
                 "type": "object",
@@ -266,9 +303,14 @@ SCHEMAS: dict[str, Schema] = {
             "upload": maybe(ref("Upload")),
         }
     ),
+    "Alignment": closed({**_JOB, **_STEP, "kind": {"const": "alignment"}}),
+    "Diarization": closed({**_JOB, **_STEP, "kind": {"const": "diarization"}}),
+    "SpeakerAssignment": closed({**_JOB, **_STEP, "kind": {"const": "assignment"}}),
+    "Turn": closed({"index": COUNT, "start": SECONDS, "end": SECONDS, "speaker": TEXT}),
     "Speech": closed(
         {
             **_JOB,
+            **_SPOKEN,
             "kind": {"const": "speech"},
             "voice": maybe(TEXT),
             "format": maybe(TEXT),
@@ -276,6 +318,7 @@ SCHEMAS: dict[str, Schema] = {
             "characters": maybe(COUNT),
             "audio_url": maybe({"type": "string", "description": "For 15 minutes."}),
             "marks_url": TEXT,
+            "parts": closed({"done": COUNT, "total": maybe(COUNT)}),
         }
     ),
     "Document": closed(
@@ -390,7 +433,12 @@ SCHEMAS: dict[str, Schema] = {
             "start": SECONDS,
             "end": SECONDS,
             "words": many(ref("Word")),
-            "audio_url": maybe(TEXT),
+            "audio_url": maybe(
+                {
+                    "type": "string",
+                    "description": "This sentence alone, as WAV, for 15 minutes; null when it is no longer kept.",
+                }
+            ),
         }
     ),
     "Deleted": closed({"id": TEXT, "deleted": {"const": True}, "rows": COUNT, "objects": COUNT, "versions": COUNT}),
@@ -676,11 +724,18 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 _TEXTS = ("text/plain", "application/x-subrip", "text/vtt", "text/tab-separated-values", "text/markdown")
+_QUOTED = ("Transcription", "Speech")
 _JOBS: dict[str, dict[int, Any]] = {}
-for _route, _name, _status in (("transcriptions", "Transcription", 201), ("speech", "Speech", 202)):
+for _route, _name, _status in (
+    ("transcriptions", "Transcription", 201),
+    ("speech", "Speech", 202),
+    ("alignments", "Alignment", 201),
+    ("diarizations", "Diarization", 201),
+    ("speaker-assignments", "SpeakerAssignment", 201),
+):
     _JOBS |= {
         f"GET /v1/{_route}": {200: page(ref(_name))},
-        f"POST /v1/{_route}": {_status: ref(_name)},
+        f"POST /v1/{_route}": {_status: ref(_name)} | ({200: ref("Estimate")} if _name in _QUOTED else {}),
         f"GET /v1/{_route}/{{id}}": {200: ref(_name)},
         f"DELETE /v1/{_route}/{{id}}": {200: ref("Deleted")},
         f"POST /v1/{_route}/{{id}}/cancel": {200: ref(_name)},
@@ -691,6 +746,16 @@ _EVENTS: Schema = {
     "type": "object",
     "description": "One server-sent event. message {message, reply}, delta {text}, then done {reply} or error (a problem, and reply as far as it came).",
     "properties": {"event": one_of("message", "delta", "done", "error"), "data": TEXT, "id": TEXT},
+    "required": ["event", "data", "id"],
+}
+_JOB_EVENTS: Schema = {
+    "type": "object",
+    "description": "One server-sent event: status, progress (the job), segment or sentence, then done or failed (the job).",
+    "properties": {
+        "event": one_of("status", "progress", "segment", "sentence", "done", "failed"),
+        "data": TEXT,
+        "id": {"type": "string", "pattern": r"^\d+\.\d+(\.end)?$", "description": "For Last-Event-ID."},
+    },
     "required": ["event", "data", "id"],
 }
 _CHUNKS: Schema = {
@@ -755,7 +820,14 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/transcriptions/{id}/transcript": {
         200: {"application/json": ref("Transcript"), **dict.fromkeys(_TEXTS, TEXT)}
     },
-    "GET /v1/speech/{id}/marks": {200: closed({"id": an_id("job"), "data": many(ref("Mark"))})},
+    "GET /v1/alignments/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/diarizations/{id}/turns": {200: page(ref("Turn"))},
+    "GET /v1/speaker-assignments/{id}/segments": {200: page(ref("Segment"))},
+    "GET /v1/speech/{id}/marks": {
+        200: closed({"id": an_id("job"), "status": _JOB["status"], "data": many(ref("Mark"))})
+    },
+    "GET /v1/transcriptions/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
+    "GET /v1/speech/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/voices": {200: page(ref("Voice"))},
     "POST /v1/audio/transcriptions": {
         200: {**_HEARD, "text/event-stream": _OPEN_AI_EVENTS},

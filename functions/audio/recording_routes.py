@@ -30,13 +30,14 @@ from wiring import Wiring
 from antiphon.platform.errors import Field, Invalid
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller
+from antiphon.speech.fetch import filename_of
 from antiphon.speech.hand_in import File
 from antiphon.speech.model import Job
 from antiphon.speech.openai.asked import Wanted, wanted_transcription, wanted_translation
 from antiphon.speech.openai.events import transcript_events
 from antiphon.speech.openai.shapes import NewAudioTranscription, NewAudioTranslation
 from antiphon.speech.openai.told import body_of, text_of
-from antiphon.speech.submit import NewJob
+from antiphon.speech.submit import NewJob, Submitted
 from antiphon.speech.transcript import transcript_of
 
 Me = Annotated[Caller, Depends(caller)]
@@ -67,12 +68,16 @@ def recording_routes(wiring: Wiring) -> APIRouter:
 
 
 async def _answered(wiring: Wiring, request: Request, me: Caller, wanted: Wanted, file: File | None) -> Response:
-    if (file is None) == (wanted.media_id is None):
-        detail = "Missing required parameter: 'file'." if file is None else "Send either file or media_id, not both."
+    if sum(source is not None for source in (file, wanted.media_id, wanted.url)) != 1:
+        nothing = file is None and wanted.media_id is None and wanted.url is None
+        detail = "Missing required parameter: 'file'." if nothing else "Send one of file, media_id and url."
         raise Invalid(detail, code="missing_required_parameter", fields=(Field("file", detail),))
-    job = await run_in_threadpool(_started, wiring, request, me, wanted, file)
+    if wanted.url:
+        wiring.guard.check_syntax(wanted.url, "url")
+    submitted = await run_in_threadpool(_started, wiring, request, me, wanted, file)
+    job = submitted.job
     if wants_no_answer(request):
-        return accepted(job)
+        return accepted(submitted)
     if wanted.streams:
         segments = wiring.follow.segments(job)
         events = transcript_events(
@@ -82,12 +87,19 @@ async def _answered(wiring: Wiring, request: Request, me: Caller, wanted: Wanted
     return await _whole(wiring, job, wanted)
 
 
-def _started(wiring: Wiring, request: Request, me: Caller, wanted: Wanted, file: File | None) -> Job:
-    new = NewJob(options=wanted.options, media_id=wanted.media_id, request_id=request.state.request_id)
+def _started(wiring: Wiring, request: Request, me: Caller, wanted: Wanted, file: File | None) -> Submitted:
+    new = NewJob(
+        options=wanted.options,
+        title=filename_of(wanted.url) if wanted.url else None,
+        media_id=wanted.media_id,
+        url=wanted.url,
+        request_id=request.state.request_id,
+        dedupe=wanted.dedupe,
+    )
     digest = hashlib.sha256(file.body).hexdigest() if file else None
     canonical = json.dumps([asdict(wanted), digest], sort_keys=True).encode()
 
-    def make(seed: str | None) -> Job:
+    def make(seed: str | None) -> Submitted:
         return wiring.hand_in(me, file, new, seed) if file else wiring.submit.transcription(me, new, seed)
 
     return start(wiring, request, me, canonical, make)

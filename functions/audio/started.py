@@ -19,6 +19,7 @@ from antiphon.platform.request import Caller
 from antiphon.platform.sse import EventStream
 from antiphon.platform.web import about
 from antiphon.speech.model import PLACES, Job, Status
+from antiphon.speech.submit import Submitted
 from antiphon.speech.view import job_view
 
 QUIET = 25.0
@@ -62,25 +63,27 @@ def place_of(job: Job) -> str:
     return f"/v1/{PLACES[job.kind]}/{job.id}"
 
 
-def start(wiring: Wiring, request: Request, me: Caller, canonical: bytes, make: Callable[[str | None], Job]) -> Job:
+def start(
+    wiring: Wiring, request: Request, me: Caller, canonical: bytes, make: Callable[[str | None], Submitted]
+) -> Submitted:
     """canonical: the same bytes for the same request, however its form was written. make: the job of a seed, the same each time."""
     key = request.headers.get("idempotency-key")
     if key is None:
-        job = make(None)
+        submitted = make(None)
     else:
         record = wiring.idempotency.begin(
             user=me.user_id, method="POST", path=request.url.path, key=key, body=canonical
         )
         try:
-            job = make(record.seed)
+            submitted = make(record.seed)
         except BaseException:
             if record.answer is None:
                 wiring.idempotency.release(record)
             raise
         if record.answer is None:
-            wiring.idempotency.finish(record, Answer(202, (), json.dumps({"id": job.id})))
-    about(request, job.id)
-    return job
+            wiring.idempotency.finish(record, Answer(202, (), json.dumps({"id": submitted.job.id})))
+    about(request, submitted.job.id)
+    return submitted
 
 
 def wants_no_answer(request: Request) -> bool:
@@ -88,9 +91,9 @@ def wants_no_answer(request: Request) -> bool:
     return "respond-async" in request.headers.get("prefer", "").lower()
 
 
-def accepted(job: Job) -> JSONResponse:
-    headers = {"Location": place_of(job), "Preference-Applied": "respond-async"}
-    return JSONResponse(job_view(job), 202, headers)
+def accepted(submitted: Submitted) -> JSONResponse:
+    headers = {"Location": place_of(submitted.job), "Preference-Applied": "respond-async"}
+    return JSONResponse(job_view(submitted.job, joined=submitted.joined), 202, headers)
 
 
 def headers_of(job: Job) -> dict[str, str]:

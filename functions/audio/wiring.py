@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,14 +22,16 @@ from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.follow import Follow
 from antiphon.speech.hand_in import HandIn
+from antiphon.speech.listen import Listen
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
+from antiphon.webhooks.guard import Guard
 
 
 @dataclass(frozen=True)
 class Settings:
-    """``transcriber``, ``synthesizer``: the engines of this deployment."""
+    """``transcriber``, ``synthesizer``: the engines of this deployment; ``issuer``: our own origin, from which nothing is fetched."""
 
     table: str
     region: str
@@ -36,6 +39,8 @@ class Settings:
     results_bucket: str
     transcriber: str
     synthesizer: str
+    allow_local_callbacks: bool
+    issuer: str
     log_level: str
 
     @classmethod
@@ -48,6 +53,8 @@ class Settings:
             results_bucket=env["RESULTS_BUCKET"],
             transcriber=env["TRANSCRIBER"],
             synthesizer=env["SYNTHESIZER"],
+            allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
+            issuer=env["ISSUER"],
             log_level=env.get("LOG_LEVEL", "INFO"),
         )
 
@@ -77,7 +84,15 @@ class Wiring:
             uploads_bucket=settings.uploads_bucket,
             clock=system_clock,
         )
+        self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.follow = Follow(self.jobs)
+        self.listen = Listen(
+            jobs=self.jobs,
+            objects=self.objects,
+            results_bucket=settings.results_bucket,
+            clock=system_clock,
+            pause=time.sleep,
+        )
 
 
 @cache

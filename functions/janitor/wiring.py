@@ -23,7 +23,7 @@ from antiphon.runs.sweep import SweepRuns
 from antiphon.search.choose import far_vectors
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
-from antiphon.speech.model import Kind
+from antiphon.speech.model import STEPS, Kind
 from antiphon.speech.s3 import s3_client
 from antiphon.speech.sweep import SweepJobs
 from antiphon.webhooks.dynamo import DynamoDeliveryStore
@@ -43,6 +43,9 @@ class Wiring:
             (kind, lane): f"{kind.name}{'' if lane == 'standard' else '_PRIORITY'}"
             for kind in (Kind.TRANSCRIPTION, Kind.SPEECH)
             for lane in ("standard", "priority")
+        }
+        places |= {
+            (step, lane): places[Kind.TRANSCRIPTION, lane] for step in STEPS for lane in ("standard", "priority")
         }
         # These have one queue each: Lambda takes as many at once as there are.
         places |= {(Kind.DOCUMENT, lane): "DOCUMENT" for lane in ("standard", "priority")}

@@ -15,7 +15,7 @@ from antiphon.platform.problem import CONTENT_TYPE
 @cache
 def _adapter() -> Mangum:
     return Mangum(
-        build(wiring()),
+        build(wiring(), watch_for=20.0),
         lifespan="off",
         text_mime_types=["text/", "application/json", CONTENT_TYPE],
     )

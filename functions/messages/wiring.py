@@ -24,7 +24,9 @@ from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
+from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.openai.names import audio_models
+from antiphon.speech.watch import Watch
 
 
 class Wiring:
@@ -48,6 +50,8 @@ class Wiring:
         )
         self.conversations = Conversations(store, system_clock)
         self.follow = Follow(store, system_clock)
+        self.jobs = DynamoJobStore(table)
+        self.watch = Watch(self.jobs)
         self.complete = Complete(models=self.models, budget=DynamoBudget(table), passages=passages, clock=system_clock)
 
 

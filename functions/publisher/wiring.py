@@ -10,6 +10,7 @@ from functools import cache
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
 from antiphon.search.sqs import SqsIndexQueue
+from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
@@ -38,6 +39,11 @@ class Settings:
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
+                **{
+                    (step, lane): env[f"TRANSCRIPTION_{name}QUEUE_URL"]
+                    for step in ("alignment", "diarization", "assignment")
+                    for lane, name in (("standard", ""), ("priority", "PRIORITY_"))
+                },
                 ("speech", "standard"): env["SPEECH_QUEUE_URL"],
                 ("speech", "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
                 ("run", "standard"): env["RUNS_QUEUE_URL"],
@@ -45,6 +51,7 @@ class Settings:
                 ("document", "priority"): env["DOCUMENT_QUEUE_URL"],
                 ("edit", "standard"): env["EDITS_QUEUE_URL"],
                 ("inspection", "standard"): env["EDITS_QUEUE_URL"],
+                ("fetch", "standard"): env["FETCH_QUEUE_URL"],
             },
         )
 
@@ -55,10 +62,12 @@ def publisher() -> Publisher:
 
     settings = Settings.read()
     sqs = boto3.client("sqs", region_name=settings.region)
+    table = Table(settings.table, settings.region)
     return Publisher(
-        endpoints=DynamoEndpointStore(Table(settings.table, settings.region)),
+        endpoints=DynamoEndpointStore(table),
         lanes=SqsLanes(sqs, settings.lanes),
         queue=SqsDeliveryQueue(sqs, settings.deliveries_queue),
         mails=SqsMails(sqs, settings.mails_queue),
         index=SqsIndexQueue(sqs, settings.index_queue),
+        waiters=DynamoJobStore(table),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from speech_routes import speech_routes
+from step_routes import alignment_routes, assignment_routes, diarization_routes
 from transcription_routes import transcription_routes
 from upload_routes import upload_routes
 from wiring import Wiring
@@ -15,6 +16,13 @@ def build(wiring: Wiring) -> FastAPI:
     app = make_app(
         "Antiphon speech", logger=wiring.logger, idempotency=wiring.idempotency, gate=wiring.gate, version="1"
     )
-    for router in (upload_routes(wiring), transcription_routes(wiring), speech_routes(wiring)):
+    for router in (
+        upload_routes(wiring),
+        transcription_routes(wiring),
+        alignment_routes(wiring),
+        diarization_routes(wiring),
+        assignment_routes(wiring),
+        speech_routes(wiring),
+    ):
         app.include_router(router, prefix="/v1")
     return app

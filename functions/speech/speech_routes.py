@@ -1,29 +1,39 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from itertools import accumulate
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import NewSpeech
+from shapes import Language, NewSpeech
 from wiring import Wiring
 
+from antiphon.engines.voices import check_mix, matches, voice_for
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
+from antiphon.speech.listen import MAX_WAIT
+from antiphon.speech.marked import voices_in
 from antiphon.speech.model import Job, Kind, Status
+from antiphon.speech.ports import Mark
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import NewJob
+from antiphon.speech.text import format_of
 from antiphon.speech.view import job_view, mark_view
 
 Me = Annotated[Caller, Depends(caller)]
 Id = Annotated[str, Path(max_length=64)]
 KIND = Kind.SPEECH
+MARKS_AT_ONCE = 500
+CHARACTERS_AT_ONCE = 50_000
+"""Of marks: even if each is a word with its times, they stay below the 6 MB that a function may answer."""
 
 
 def speech_routes(wiring: Wiring) -> APIRouter:
     routes = APIRouter(tags=["speech"])
-    results = wiring.settings.results_bucket
+    results, engine = wiring.settings.results_bucket, wiring.settings.synthesizer
 
     def find(me: Caller, job_id: str) -> Job:
         job = wiring.jobs.get(me.user_id, KIND, job_id)
@@ -31,31 +41,41 @@ def speech_routes(wiring: Wiring) -> APIRouter:
             raise NotFound("There is no such speech.")
         return job
 
-    def shown(job: Job) -> dict[str, Any]:
+    def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
         url = None
         if job.status is Status.SUCCEEDED:
             name = f"{job.title or 'speech'}.{job.result['extension']}"
             url = wiring.objects.presign_get(
                 results, job.result["key"], filename=name, content_type=job.result["content_type"]
             )
-        return job_view(job, audio_url=url)
+        return job_view(job, audio_url=url, joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("/speech", status_code=202)
-    def create(new: NewSpeech, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(new: NewSpeech, request: Request, response: Response, me: Me, dry_run: bool = False) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
+        options = {"voice": voice_for(engine, new.language), **new.options()}
+        check_mix(options["voice"], engine)
+        if new.input and format_of(new.input, None, None, new.input_format) != "ssml":
+            for voice in dict.fromkeys(voices_in(new.input)):
+                check_mix(voice, engine, field="input")
         wanted = NewJob(
-            options={"voice": wiring.voices[0].id, **new.options()},
+            options=options,
             metadata=new.metadata,
             title=new.title,
             callback_url=new.callback_url,
             media_id=new.media_id,
             text=new.input,
             request_id=request.state.request_id,
+            dedupe=new.dedupe,
         )
-        job = wiring.submit.speech(me, wanted, seed_of(request))
-        response.headers["Location"] = f"/v1/speech/{job.id}"
-        return shown(job)
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
+        submitted = wiring.submit.speech(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/speech/{submitted.job.id}"
+        return shown(submitted.job, joined=submitted.joined)
 
     @routes.get("/speech")
     def listed(
@@ -77,16 +97,31 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         return shown(find(me, job_id))
 
     @routes.get("/speech/{job_id}/marks")
-    def marks(job_id: Id, me: Me) -> dict[str, Any]:
-        """Sentence and word times; while the job runs also where each finished sentence can be heard."""
-        job = find(me, job_id)
+    def marks(
+        job_id: Id,
+        me: Me,
+        after: Annotated[int, Query(ge=-1, le=10**9)] = -1,
+        limit: Annotated[int, Query(ge=1, le=MARKS_AT_ONCE)] = MARKS_AT_ONCE,
+        wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0,
+    ) -> dict[str, Any]:
+        """Sentence and word times, and where each sentence can be heard: from the moment it is finished, while the rest is made, and for two days.
 
-        def playable(key: str | None, index: int) -> str | None:
-            if key is None or job.terminal:
+        To play a speech while it is made, ask with `wait` (seconds) and with `after`, the index of the last sentence that you have, until
+        `status` is an end and `data` is empty. The audio of the sentences in their order, pauses included, is the audio of the whole.
+        """
+        job, found = wiring.listen.marks(me.user_id, job_id, after=after, limit=limit, wait=wait)
+
+        def playable(mark: Mark) -> str | None:
+            if mark.key is None or not wiring.listen.playable(job, mark):
                 return None
-            return wiring.objects.presign_get(results, key, filename=f"{index:05d}.wav", content_type="audio/wav")
+            name = f"{mark.index:05d}.wav"
+            return wiring.objects.presign_get(results, mark.key, filename=name, content_type="audio/wav")
 
-        return {"id": job.id, "data": [mark_view(m, playable(m.key, m.index)) for m in wiring.jobs.marks(job.id)]}
+        sizes = accumulate(len(mark.text) for mark in found)
+        shown_now = [
+            mark_view(m, playable(m)) for m, size in zip(found, sizes, strict=True) if size <= CHARACTERS_AT_ONCE
+        ]
+        return {"id": job.id, "status": job.status.value, "data": shown_now}
 
     @routes.post("/speech/{job_id}/cancel")
     def cancel(job_id: Id, me: Me) -> dict[str, Any]:
@@ -108,18 +143,14 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         }
 
     @routes.get("/voices")
-    def voices(me: Me) -> dict[str, Any]:
-        found = [
-            {
-                "id": v.id,
-                "name": v.name,
-                "language": v.language,
-                "gender": v.gender,
-                "engine": v.engine,
-                "quality": v.quality,
-            }
-            for v in wiring.voices
-        ]
-        return {"data": found, "next_cursor": None}
+    def voices(
+        me: Me,
+        language: Language | None = None,
+        gender: Literal["female", "male"] | None = None,
+        engine: Literal["espeak", "kokoro"] | None = None,
+    ) -> dict[str, Any]:
+        """All voices of the synthesizer that speaks here. language: `en` or `en-GB`. quality: the grades of Kokoro's makers, A the best."""
+        found = (v for v in wiring.voices if matches(v, language=language, gender=gender, engine=engine))
+        return {"data": [asdict(v) for v in found], "next_cursor": None}
 
     return routes

@@ -12,6 +12,7 @@ from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
 from antiphon.speech.arrive import clean_filename
+from antiphon.speech.fetch import filename_of
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.render import RenderOptions, render
 from antiphon.speech.retrying import change
@@ -36,30 +37,40 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
             raise NotFound("There is no such transcription.")
         return job
 
-    def shown(job: Job) -> dict[str, Any]:
-        return job_view(job, upload=wiring.submit.upload(job))
+    def shown(job: Job, *, joined: bool = False) -> dict[str, Any]:
+        return job_view(job, upload=wiring.submit.upload(job), joined=joined, outlook=wiring.outlooks.of(job))
 
     @routes.post("", status_code=201)
-    def create(new: NewTranscription, request: Request, response: Response, me: Me) -> dict[str, Any]:
+    def create(
+        new: NewTranscription, request: Request, response: Response, me: Me, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """With ``dry_run`` nothing is started: the answer is what it would cost, and when it would be done."""
         if new.callback_url:
             wiring.guard.check_syntax(new.callback_url)
+        if new.url:
+            wiring.guard.check_syntax(new.url, "url")
         file = (
-            FileToCome(clean_filename(new.filename), new.content_type, new.size)
+            FileToCome(clean_filename(new.filename), new.content_type, new.size, new.sha256)
             if new.filename and new.content_type and new.size
             else None
         )
         wanted = NewJob(
             options=new.options(),
             metadata=new.metadata,
-            title=new.title or (file.filename if file else None),
+            title=new.title or (file.filename if file else filename_of(new.url) if new.url else None),
             callback_url=new.callback_url,
             file=file,
             media_id=new.media_id,
+            url=new.url,
             request_id=request.state.request_id,
+            dedupe=new.dedupe,
         )
-        job = wiring.submit.transcription(me, wanted, seed_of(request))
-        response.headers["Location"] = f"/v1/transcriptions/{job.id}"
-        return shown(job)
+        if dry_run:
+            response.status_code = 200
+            return wiring.estimate(me, KIND, wanted)
+        submitted = wiring.submit.transcription(me, wanted, seed_of(request))
+        response.headers["Location"] = f"/v1/transcriptions/{submitted.job.id}"
+        return shown(submitted.job, joined=submitted.joined)
 
     @routes.get("")
     def listed(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from antiphon.engines.voices import catalogue
-from antiphon.identity.tiers import allowance_of
+from antiphon.identity.tiers import allowance_of, limits_of
 from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
@@ -17,15 +20,24 @@ from antiphon.platform.gate import Gate
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.idempotency_dynamo import DynamoIdempotencyStore
 from antiphon.platform.limits_dynamo import DynamoLimiter
+from antiphon.platform.request import Caller
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.lanes import SqsLanes
+from antiphon.speech.listen import Listen
+from antiphon.speech.model import Kind
+from antiphon.speech.outlook import Outlooks
+from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
-from antiphon.speech.submit import Submit
+from antiphon.speech.steps import SubmitStep
+from antiphon.speech.submit import NewJob, Submit
+from antiphon.speech.view import estimate_view
 from antiphon.webhooks.guard import Guard
+from antiphon.work.queue import sqs_client
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Settings:
     allow_local_callbacks: bool
     issuer: str
     log_level: str
+    lanes: Mapping[tuple[Kind, str], str]
 
     @classmethod
     def read(cls) -> Settings:
@@ -53,6 +66,12 @@ class Settings:
             allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
             issuer=env["ISSUER"],
             log_level=env.get("LOG_LEVEL", "INFO"),
+            lanes={
+                (Kind.TRANSCRIPTION, "standard"): env["TRANSCRIPTION_QUEUE_URL"],
+                (Kind.TRANSCRIPTION, "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
+                (Kind.SPEECH, "standard"): env["SPEECH_QUEUE_URL"],
+                (Kind.SPEECH, "priority"): env["SPEECH_PRIORITY_QUEUE_URL"],
+            },
         )
 
 
@@ -68,13 +87,20 @@ class Wiring:
             limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=self.clock, allowance_of=allowance_of
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
-        self.submit = Submit(
+        self.outlooks = Outlooks(
+            paces=DynamoPaces(table),
+            depths=SqsLanes(sqs_client(settings.region), queues=settings.lanes),
+            clock=self.clock,
+        )
+        self.steps = SubmitStep(
             jobs=self.jobs,
             media=DynamoMediaStore(table),
             objects=self.objects,
             uploads_bucket=settings.uploads_bucket,
             clock=self.clock,
+            ticket=self.outlooks.ticket,
         )
+        self.submit: Submit = self.steps
         self.remove = Remove(
             jobs=self.jobs,
             objects=self.objects,
@@ -83,8 +109,20 @@ class Wiring:
             clock=self.clock,
         )
         self.revise = Revise(jobs=self.jobs, clock=self.clock)
+        self.listen = Listen(
+            jobs=self.jobs,
+            objects=self.objects,
+            results_bucket=settings.results_bucket,
+            clock=self.clock,
+            pause=time.sleep,
+        )
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
+
+    def estimate(self, caller: Caller, kind: Kind, new: NewJob) -> dict[str, Any]:
+        amount = self.submit.amount(caller, kind, new)
+        found = self.outlooks.estimate(kind, limits_of(caller.tier).lane, amount)
+        return estimate_view(kind, found, self.submit.joins(caller, kind, new))
 
 
 @cache

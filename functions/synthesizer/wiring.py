@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from aws_lambda_powertools import Logger
 
 from antiphon.engines.registry import make_synthesizer
-from antiphon.engines.voices import catalogue
+from antiphon.engines.voices import voice_for
 from antiphon.identity.tiers import TIERS
 from antiphon.media.encode import Encoder
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.pace import Paced
+from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.synthesize import Synthesize
 from antiphon.weights.ready import bring_models
@@ -32,7 +35,8 @@ def make_worker(logger: Logger) -> Worker:
     bring_models(settings.models, settings.region, pulse, logger)
     engine = make_synthesizer(settings.engine, settings.engine_settings)
     engine.warm_up()
-    store = DynamoJobStore(Table(settings.table, settings.region))
+    table = Table(settings.table, settings.region)
+    store = DynamoJobStore(table)
     sqs = sqs_client(settings.region)
     work = Synthesize(
         store=store,
@@ -40,7 +44,7 @@ def make_worker(logger: Logger) -> Worker:
         engine=engine,
         encoders=Encoder,
         results_bucket=settings.results_bucket,
-        default_voice=catalogue(settings.engine)[0].id,
+        voice_for=partial(voice_for, settings.engine),
         max_characters=max(limits.speech_characters for limits in TIERS.values()),
         work_dir=own_folder(settings.work_dir),
         clock=system_clock,
@@ -48,7 +52,7 @@ def make_worker(logger: Logger) -> Worker:
     return Worker(
         lanes=[SqsLane(sqs, name, url, int(settings.lease.total_seconds())) for name, url in settings.queues],
         store=store,
-        work=work,
+        work=Paced(work, store, DynamoPaces(table)),
         lease=settings.lease,
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),

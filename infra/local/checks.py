@@ -107,6 +107,8 @@ def run(suite: Suite) -> tuple[int, str]:
     The output of the first process is shown as it comes, that of the others when they have ended.
     """
     environment = {**os.environ, **suite.environment}
+    # Containers forbid bytecode by it; some thirty processes would each compile all that they import.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     first, *others = suite.commands
     with ExitStack() as opened:
         beside = []

@@ -29,6 +29,7 @@ QUEUES = (
     "Index",
     "Runs",
     "Edits",
+    "Fetch",
     "Erasures",
 )
 
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
 
     def again(message: dict[str, Any]) -> None:
         body = json.loads(message["Body"])
-        if queue in ("Uploads", "Deliveries", "Erasures") or body.get("kind") == INSPECTION:
+        if queue in ("Uploads", "Deliveries", "Erasures", "Fetch") or body.get("kind") == INSPECTION:
             send_back(client, places[f"{queue}QueueUrl"], message)
         else:  # a lane: its letter is of a job that has failed, and the job brings its own new message
             jobs(body["user_id"], Kind(body["kind"]), body["job_id"])

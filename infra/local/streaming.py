@@ -24,6 +24,8 @@ ROUTES = {
     "POST /v1/audio/translations",
     "POST /v1/audio/speech",
     "GET /v1/audio/voices",
+    "GET /v1/transcriptions/{id}/events",
+    "GET /v1/speech/{id}/events",
     "POST /v1/chat/completions",
     "POST /v1/conversations/{id}/messages",
     "POST /v1/conversations/{id}/messages/stream",

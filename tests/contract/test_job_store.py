@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 
 from antiphon.engines.ports import Segment, Word
@@ -13,14 +14,15 @@ from antiphon.identity.tiers import TIERS
 from antiphon.media.items import Media, MediaStatus
 from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.errors import LeaseLost
-from antiphon.platform.events import Event
+from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.outbox import event_of_row
 from antiphon.speech import model
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.metering import QuotaExceeded, Usage
 from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
-from antiphon.speech.ports import Chunk, JobStore, Mark, Stale
+from antiphon.speech.ports import Chunk, Holder, Holding, JobStore, Mark, Stale, Taken
+from tests.contract.conftest import REGION
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -184,6 +186,8 @@ def test_marks_come_back_in_order(store: JobStore) -> None:
         store.apply(change, mark=mark)
         job = change.after
     assert [m.index for m in store.marks(job.id)] == [0, 1, 2]
+    assert [m.index for m in store.marks(job.id, after=0)] == [1, 2]
+    assert [m.index for m in store.marks(job.id, after=0, limit=1)] == [1]
     assert next(store.marks(job.id)).words == (Word("Sentence", 0.0, 0.4),)
 
 
@@ -382,6 +386,115 @@ def test_a_media_item_for_which_there_is_no_room_is_not_made(store: JobStore, re
     assert refused.value.counter == "storage_bytes"
     assert media_of(store, request) is None
     assert store.get(USER, Kind.TRANSCRIPTION, job.id) == job
+
+
+def holding(key: str = "k", *, at: datetime = NOW, instead_of: str | None = None) -> Holding:
+    return Holding(key, at + timedelta(hours=24), at, instead_of)
+
+
+def test_of_many_racing_jobs_for_one_work_one_takes_it(store: JobStore) -> None:
+    """Nothing of the others is written, not even what they would count for."""
+
+    def create(number: int) -> str | None:
+        try:
+            store.apply(model.create(new(number), NOW), holding=holding())
+        except Taken:
+            return None
+        return new(number).id
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [job_id for job_id in pool.map(create, range(16)) if job_id]
+    assert [j.id for j in store.list(USER, Kind.TRANSCRIPTION, limit=20).items] == made
+    assert store.holder(USER, "k") == Holder(Kind.TRANSCRIPTION, made[0], NOW + timedelta(hours=24))
+    assert store.usage(USER, "2026-11").open_jobs == 1
+
+
+def test_work_is_taken_instead_of_whom_was_seen_or_when_its_time_is_over(store: JobStore) -> None:
+    first, second = model.create(new(1), NOW), model.create(new(2), NOW)
+    for _ in range(2):  # the answer of the first may have been lost
+        store.apply(first, holding=holding())
+    with pytest.raises(Taken):
+        store.apply(second, holding=holding(instead_of="job_other"))
+    store.apply(second, holding=holding(instead_of=first.after.id))
+    with pytest.raises(Taken):
+        store.apply(model.create(new(3), NOW), holding=holding(instead_of=first.after.id))
+    later = NOW + timedelta(hours=24)
+    store.apply(model.create(new(3), later), holding=holding(at=later))
+    assert store.holder(USER, "k") == Holder(Kind.TRANSCRIPTION, new(3).id, later + timedelta(hours=24))
+    assert store.holder("usr_other", "k") is None
+
+
+def waiting(store: JobStore, first: Job, second: Job) -> Job:
+    claim = model.claim(second, owner="w2", message_id="m", lease=LEASE, now=NOW)
+    store.apply(claim)
+    wait = model.wait(claim.after, owner="w2", now=NOW, work_key="k")
+    store.apply(wait, behind=first)
+    return wait.after
+
+
+def test_who_waits_for_a_work_is_found_until_it_does_so_no_more(store: JobStore) -> None:
+    first = running(store)
+    second = waiting(store, first, queued(store, 2))
+    assert store.get(USER, Kind.TRANSCRIPTION, second.id) == second
+    assert list(store.waiting(USER, "k")) == [Dispatch("transcription", "standard", second.id)]
+    assert list(store.waiting(USER, "other")) == []
+    again = model.dispatch_again(second, NOW)
+    store.apply(again)
+    assert len(list(store.waiting(USER, "k"))) == 1
+    claim = model.claim(again.after, owner="w3", message_id="m", lease=LEASE, now=NOW)
+    for _ in range(2):  # the answer of the first may have been lost
+        store.apply(claim)
+    assert list(store.waiting(USER, "k")) == []
+    with pytest.raises(Stale):
+        store.apply(model.cancel(again.after, NOW))
+
+
+def test_nobody_waits_for_a_job_that_has_ended(store: JobStore) -> None:
+    first = running(store)
+    ended = model.finish(first, owner="w1", now=NOW)
+    store.apply(ended)
+    with pytest.raises(Stale):
+        waiting(store, first, queued(store, 2))
+    store.delete(ended.after)
+    with pytest.raises(Stale):
+        waiting(store, first, queued(store, 3))
+    assert list(store.waiting(USER, "k")) == []
+
+
+def test_a_deleted_job_leaves_no_row_that_names_it(store: JobStore) -> None:
+    """PEERS 4, row 9. What another job holds by now stays."""
+    change = model.create(new(1, request_key="asked", work_key="worked"), NOW)
+    store.apply(change, holding=holding("asked"))
+    store.apply(model.create(new(2, work_key="worked"), NOW), holding=holding("worked"))
+    assert store.delete(change.after) == 2
+    assert store.holder(USER, "asked") is None
+    assert store.holder(USER, "worked") == Holder(Kind.TRANSCRIPTION, new(2).id, NOW + timedelta(hours=24))
+
+
+@pytest.mark.parametrize("store", ["dynamo"], indirect=True)
+def test_after_its_deletion_only_events_name_a_job_and_the_receipt_counts_all_else(store: DynamoJobStore) -> None:
+    """PEERS 4, row 9: looked for in every attribute of every row. Events (ids and states, nothing of the content) are gone after a week."""
+    first = running(store)
+    second = waiting(store, first, queued(store, 2, request_key="asked"))
+    third = model.create(new(3, request_key="asked too"), NOW)
+    store.apply(third, holding=holding("asked too"))
+    claim = model.claim(third.after, owner="w3", message_id="m", lease=LEASE, now=NOW)
+    store.apply(claim)
+    step = model.advance(claim.after, owner="w3", lease=LEASE, now=NOW, checkpoint=Checkpoint(5, 2), work_key="worked")
+    store.apply(step, chunk=Chunk(0, said("one", "two")), holding=holding("worked"))
+    marked = model.advance(step.after, owner="w3", lease=LEASE, now=NOW)
+    store.apply(marked, mark=Mark(0, "one", 0.0, 1.0, ()))
+    corrected = model.revise(marked.after, NOW, revision="r", corrected=True)
+    assert corrected
+    store.apply(corrected, texts={0: "One"})
+    canceled = [model.cancel(job, NOW) for job in (second, corrected.after)]
+    for change in canceled:
+        store.apply(change)
+    assert [store.delete(change.after) for change in canceled] == [1, 6]
+    rows = boto3.client("dynamodb", region_name=REGION).scan(TableName="antiphon")["Items"]
+    naming = {row["row"]["S"] for row in rows if any(change.after.id in repr(row) for change in canceled)}
+    assert naming == {"event"}
+    assert any(first.id in repr(row) for row in rows)
 
 
 def test_corrections_lie_beside_what_was_heard(store: JobStore) -> None:

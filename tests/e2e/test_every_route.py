@@ -43,6 +43,8 @@ BODIES = {
 """Good ones, for those routes that look at the body first."""
 DEVICE = [route for route in CLOSED if ROUTES[route].who is Who.DEVICE]
 WITH_ID = [route for route in CLOSED if "{id}" in route and route not in ADMIN + DEVICE]
+SAID = [{"start": 0, "end": 1, "text": "Hello."}]
+ASSIGNED = {"segments": SAID, "turns": [{"start": 0, "end": 1, "speaker": "A"}]}
 PHONE = {"name": "Phone", "platform": "android", "capabilities": [{"action": "notify"}]}
 NEEDED = {"/v1/search": "?q=hello"}
 """Parameters that a route cannot do without."""
@@ -186,6 +188,9 @@ def things(http: httpx.Client) -> Iterator[dict[str, str]]:
         talk = ben.post("/v1/conversations", {}).json()["id"]
         yield {
             "/v1/transcriptions": ben.post("/v1/transcriptions", wanted).json()["id"],
+            "/v1/alignments": ben.post("/v1/alignments", {**wanted, "segments": SAID}).json()["id"],
+            "/v1/diarizations": ben.post("/v1/diarizations", wanted).json()["id"],
+            "/v1/speaker-assignments": ben.post("/v1/speaker-assignments", ASSIGNED).json()["id"],
             "/v1/speech": ben.speak("Hello.")["id"],
             "/v1/media": item["id"],
             "/v1/edits": edited(ben, item, {"op": "reverse"})["id"],

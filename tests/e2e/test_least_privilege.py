@@ -35,6 +35,11 @@ RARE = {
     ("Delivery", "RemoveWhatIsNobodys"): "only when an endpoint is deleted while a delivery to it waits",
     ("Synthesizer", "RemoveWhatIsNobodys"): "only when a job is deleted in the moment in which its audio is written",
     ("Editor", "RemoveWhatIsNobodys"): "only when an edit fails or is taken away after its result was stored",
+    **{
+        (role, "WaitForSameWork"): "only when two workers have the same work at once"
+        for role in ("Transcriber", "Synthesizer")
+    },
+    ("Fetcher", "GiveUpHalfOfOne"): "only when a recording of many parts breaks off on its way",
     ("Janitor", "Runs"): "only when a message of a run was lost",
     **{
         (role, "FrequentWords"): "only when a word stands in more places than are read at once"

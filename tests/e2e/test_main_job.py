@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import httpx
 import pytest
@@ -96,6 +97,25 @@ def test_a_text_becomes_speech_that_can_be_heard_and_read_back(person: Person, r
     assert back["status"] == "succeeded"
     text = person.get(f"/v1/transcriptions/{back['id']}/transcript", params={"format": "txt"}).text.lower()
     assert len({"small", "house", "river", "call", "again", "afternoon"} & set(text.split())) >= 2, text
+
+
+def test_a_speech_is_heard_sentence_by_sentence_while_it_is_made(person: Person) -> None:
+    text = " ".join(f"This is sentence number {n}." for n in range(60))
+    job = person.speak(text, format="wav")
+    answers: list[dict[str, Any]] = []
+    heard = b""
+    while not answers or answers[-1]["data"] or answers[-1]["status"] in ("queued", "running"):
+        after = sum(len(answer["data"]) for answer in answers) - 1
+        answers.append(person.get(job["marks_url"], params={"after": after, "wait": 10}).json())
+        for mark in answers[-1]["data"]:
+            part = httpx.get(mark["audio_url"], trust_env=False).content
+            heard += part[44:]
+    assert answers[0]["status"] == "running", "the first sentence came with the last"
+    assert [mark["index"] for answer in answers for mark in answer["data"]] == list(range(60))
+    done = person.job(job)
+    assert done["parts"] == {"done": 60, "total": 60}
+    whole = httpx.get(done["audio_url"], trust_env=False).content
+    assert whole[whole.index(b"data") + 8 :] == heard
 
 
 def voice(person: Person) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import av
 import httpx
+import httpx2
 import openai
 import pytest
 import srt
@@ -63,7 +64,7 @@ def jobs(person: Person, kind: str = "transcriptions") -> list[dict[str, Any]]:
     return found
 
 
-def test_one_recording_in_every_format(sdk: openai.OpenAI) -> None:
+def test_one_recording_in_every_format(sdk: openai.OpenAI, person: Person) -> None:
     """PEERS 4.1: words, segments, speakers and captions of one model at one address."""
 
     def hear(model: str = "whisper-1", **options: Any) -> Any:
@@ -93,6 +94,8 @@ def test_one_recording_in_every_format(sdk: openai.OpenAI) -> None:
     assert (told.text, told.task, told.usage.type) == (plain.text, "transcribe", "duration")
     assert {s.speaker for s in told.segments} == {"A"}
     assert hear("gpt-4o-transcribe").text == plain.text
+    # One for the formats, and one that was to tell speakers apart.
+    assert len(jobs(person)) == 2
 
 
 def test_the_types_of_what_is_no_json(sdk: openai.OpenAI) -> None:
@@ -178,6 +181,36 @@ def test_who_leaves_loses_nothing(stack: LocalStack, person: Person, key: str) -
     assert len(jobs(person)) == 1
 
 
+class Losing(httpx2.HTTPTransport):
+    """A way on which the first two answers are lost, after what was asked had been done."""
+
+    lost = 0
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = super().handle_request(request)
+        if self.lost < 2:
+            answer.read()
+            answer.close()
+            self.lost += 1
+            raise httpx2.ReadError("lost", request=request)
+        return answer
+
+
+def test_what_the_client_repeats_by_itself_is_one_job(stack: LocalStack, person: Person, key: str) -> None:
+    """PEERS 4.3: the SDK sends no key with its repeats; the engine hears the recording once, and speaks the text once."""
+    client = openai.DefaultHttpxClient(transport=Losing())
+    with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=key, max_retries=2, http_client=client) as sdk:
+        told = sdk.audio.transcriptions.create(file=("talk.wav", TALK), model="whisper-1")
+        again = sdk.audio.transcriptions.create(file=("talk.wav", TALK), model="gpt-4o-transcribe")
+    assert again.text == told.text != ""
+    (job,) = jobs(person)
+    assert job["attempts"] == 1
+    client = openai.DefaultHttpxClient(transport=Losing())
+    with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=key, max_retries=2, http_client=client) as sdk:
+        assert sdk.audio.speech.create(input="Hello.", model="tts-1", voice="nova").content
+    assert len(jobs(person, "speech")) == 1
+
+
 def test_who_does_not_wait_is_told_where_it_will_be(sdk: openai.OpenAI, person: Person) -> None:
     no_wait = {"extra_headers": {"Prefer": "respond-async", "Idempotency-Key": "one"}}
     raw: Any = sdk.audio.transcriptions.with_raw_response
@@ -209,6 +242,8 @@ def test_speech_in_every_format(sdk: openai.OpenAI) -> None:
         options: Any = {"response_format": wanted}
         answer = sdk.audio.speech.create(model="tts-1", voice="alloy", input=SAID, **options)
         assert answer.response.headers["content-type"] == kind
+        # What has no length of its own leaves before anybody knows how long it will be.
+        assert ("content-length" in answer.response.headers) == (wanted == "wav")
         rate, lengths[wanted] = decoded(answer.content)
         assert rate == 48_000 or wanted != "opus"
     with wave.open(
@@ -217,6 +252,8 @@ def test_speech_in_every_format(sdk: openai.OpenAI) -> None:
         exact = file.getnframes() / file.getframerate()
         assert len(file.readframes(file.getnframes())) == 2 * file.getnframes()
     assert all(abs(seconds - exact) < 0.15 for seconds in lengths.values()), lengths
+    plain = sdk.audio.speech.create(model="tts-1", voice="alloy", input=SAID, response_format="pcm").content
+    assert abs(len(plain) / 2 / 24_000 - exact) < 0.01
 
 
 def test_speech_as_events(stack: LocalStack, key: str) -> None:

@@ -36,6 +36,13 @@ def align_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def diarization_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.engines.models import diarization
+
+    return diarization.build(tmp_path_factory.mktemp("diarization") / "stats")
+
+
+@pytest.fixture(scope="session")
 def kokoro_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.engines.models import kokoro
 

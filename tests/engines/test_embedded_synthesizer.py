@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from antiphon.engines.espeak import Espeak
+from antiphon.engines.ports import Sound
 from antiphon.engines.voices import catalogue
 from antiphon.platform.errors import EngineError
 from tests.engines.synthesizer_promises import SENTENCE, SynthesizerPromises
@@ -38,6 +39,15 @@ def test_every_listed_voice_speaks(synthesizer: Espeak, voice) -> None:
 
     assert np.abs(spoken.samples).max() > 1000
     assert synthesizer.unmet(voice.id, voice.language) == ()
+
+
+def test_given_phonemes_are_not_taken_and_that_is_said(synthesizer: Espeak) -> None:
+    plain = synthesizer.speak("Say tomato.", voice="en-us-f")
+    given = synthesizer.speak("Say tomato.", voice="en-us-f", sounds=(Sound(4, 10, "təmˈɑːtoʊ"),))
+
+    assert np.array_equal(plain.samples, given.samples)
+    (unsaid,) = given.unsaid
+    assert "'tomato'" in unsaid
 
 
 def test_a_voice_of_kokoro_is_spoken_by_the_nearest_and_that_is_said(synthesizer: Espeak) -> None:

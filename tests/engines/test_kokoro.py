@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from kokoro import KPipeline
 
 from antiphon.engines.kokoro import Kokoro
+from antiphon.engines.ports import Sound
 from antiphon.platform.errors import EngineError
 from tests.engines.synthesizer_promises import SENTENCE, SynthesizerPromises
 
@@ -72,6 +76,67 @@ def test_amounts_and_abbreviations_are_words(synthesizer: Kokoro) -> None:
 
     assert [word.word for word in words] == text.split()
     assert [word.start for word in words] == sorted({word.start for word in words})
+
+
+@pytest.mark.parametrize("voice", ["af_heart", "ef_dora"])
+def test_given_phonemes_are_what_is_said_and_the_words_keep_their_times(synthesizer: Kokoro, voice: str) -> None:
+    text = "Say tomato, please."
+    plain, given = (
+        synthesizer.speak(text, voice=voice, sounds=sounds) for sounds in ((), (Sound(4, 10, "təmˈɑtətətətətə"),))
+    )
+
+    assert [word.word for word in given.words] == [word.word for word in plain.words] == text.split()
+    length = [word.end - word.start for spoken in (plain, given) for word in spoken.words[1:2]]
+    assert length[1] > 1.3 * length[0]
+    assert not given.unsaid
+
+
+def test_what_has_no_sound_is_named(synthesizer: Kokoro) -> None:
+    assert synthesizer.speak("Hola → mundo.", voice="ef_dora").unsaid == (f"{synthesizer.name} has no sound for '→'.",)
+    (unsaid,) = synthesizer.speak("Say x.", voice="af_heart", sounds=(Sound(4, 5, "ǃa"),)).unsaid
+    assert "'ǃ'" in unsaid
+
+
+def test_audio_is_600_samples_for_each_frame_that_was_predicted(
+    synthesizer: Kokoro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames: list[int] = []
+    infer = KPipeline.infer
+
+    def counted(*what: Any, **how: Any) -> Any:
+        output = infer(*what, **how)
+        frames.append(int(output.pred_dur.sum()))
+        return output
+
+    monkeypatch.setattr(KPipeline, "infer", staticmethod(counted))
+    for voice in ("af_heart", "ef_dora"):
+        spoken = synthesizer.speak(SENTENCE * 6, voice=voice)
+        assert len(spoken.samples) == 600 * sum(frames)
+        assert spoken.words[-1].end <= sum(frames) * 600 / 24_000
+        frames.clear()
+
+
+@pytest.mark.parametrize("text", ["שלום עולם", "你好，世界", "😀👩‍👩‍👧🇮🇱", "Привет 你好 hello नमस्ते"])
+def test_any_script_is_heard(synthesizer: Kokoro, text: str) -> None:
+    spoken = synthesizer.speak(text, voice="af_heart")
+
+    assert len(spoken.samples) > 6_000
+    assert not spoken.unsaid
+
+
+def test_a_file_that_is_not_a_model_is_named_at_start(kokoro_dir: Path, tmp_path: Path) -> None:
+    shutil.copy(kokoro_dir / "config.json", tmp_path)
+    shutil.copytree(kokoro_dir / "voices", tmp_path / "voices")
+    (tmp_path / "kokoro-broken.pth").write_bytes((kokoro_dir / "kokoro-random.pth").read_bytes()[:100_000])
+
+    with pytest.raises(EngineError, match=str(tmp_path)) as raised:
+        Kokoro(model_dir=tmp_path).warm_up()
+    assert not raised.value.retryable
+    (tmp_path / "kokoro-broken.pth").unlink()
+    (tmp_path / "kokoro.pth").symlink_to(kokoro_dir / "kokoro-random.pth")
+    (tmp_path / "voices" / "am_adam.pt").write_bytes(b"no voice")
+    with pytest.raises(EngineError, match=r"am_adam\.pt"):
+        Kokoro(model_dir=tmp_path).warm_up()
 
 
 def test_a_model_that_is_not_there_is_named_and_never_fetched(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Built:
     def settings(self) -> dict[str, str]:
         """What an operator sets, and what a machine without a GPU needs."""
         engine = {"transcriber": "WHISPERX", "synthesizer": "KOKORO"}[self.image.name]
-        slow = {"WHISPERX_COMPUTE_TYPE": "int8"} if engine == "WHISPERX" else {}
+        slow = {"WHISPERX_COMPUTE_TYPE": "int8", "DIARIZER": ""} if engine == "WHISPERX" else {}
         where = {"MODELS_URI": f"s3://{MODELS}/{PREFIX}", "MODELS_LOCK": str(self.lock)}
         return {**where, f"{engine}_DEVICE": "cpu", f"{engine}_THREADS": "2", **slow}
 

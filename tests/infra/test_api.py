@@ -141,6 +141,8 @@ def test_answers_of_models_stream_and_all_others_come_whole(cloud: System) -> No
         "POST /v1/conversations/{id}/export",
         "POST /v1/conversations/{id}/messages",
         "POST /v1/conversations/{id}/messages/stream",
+        "GET /v1/transcriptions/{id}/events",
+        "GET /v1/speech/{id}/events",
     }
     assert streaming == PASSED_ON, "the laptop's edge streams others"
 

@@ -28,6 +28,7 @@ LONG = {
     "api/Messages": 300,
     "jobs/Reader": 900,
     "jobs/Editor": 900,
+    "jobs/Fetcher": 900,
     "jobs/Indexer": 300,
     "jobs/Agent": 300,
 }

@@ -150,6 +150,7 @@ def test_the_transcriber_looks_for_its_models_where_the_lock_puts_them() -> None
     for pair in environment["WHISPERX_ALIGN_DIRS"].split(","):
         folder = pair.split("=")[1]
         assert {f"{folder}/{path}" for path in ("model.safetensors", "config.json", "vocab.json")} <= places
+    assert f"{environment['DIARIZER_MODEL_DIR']}/config.yaml" in places
     assert f"{environment['NLTK_DATA']}/tokenizers/punkt_tab.zip" in places
 
 

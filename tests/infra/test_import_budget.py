@@ -31,6 +31,7 @@ LIGHT = (
     "delivery",
     "docs",
     "editor",
+    "fetcher",
     "health",
     "indexer",
     "intake",

@@ -32,6 +32,7 @@ from antiphon.speech.arrive import Arrival, Arrive
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.metering import contribution, month_of
 from antiphon.speech.model import Job, Kind, Status
+from antiphon.speech.recordings import Recordings
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import FileToCome, NewJob, Submit, upload_key
 from antiphon.speech.synthesize import Synthesize
@@ -94,7 +95,7 @@ class Voice:
     def split(self, text: str, language: str | None) -> Sequence[str]:
         return [part + "." for part in text.split(".") if part.strip()]
 
-    def speak(self, sentence: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> Spoken:
+    def speak(self, sentence: str, **how: Any) -> Spoken:
         self.spoken[sentence] = self.spoken.get(sentence, 0) + 1
         return Spoken(sentence, np.arange(len(sentence) * 160, dtype=np.int16))
 
@@ -241,20 +242,19 @@ def test_a_transcription_survives_a_fault_at_every_call(
     def run(number: int) -> None:
         caller = Caller(f"usr_{number:026d}", "free")
         new = NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000), metadata={"run": number})
-        job = world.submit.transcription(caller, new)
+        job = world.submit.transcription(caller, new).job
         key = upload_key(job.user_id, job.id)
         version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=wav())["VersionId"]
         arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
         engine = Script()
-        work = Transcribe(
+        recordings = Recordings(
             store=world.store,
             objects=world.objects,
-            engine=engine,
             decode=decoded,
             work_dir=own_folder(world.folder),
             clock=world.clock,
-            logger=LOG,
         )
+        work = Transcribe(store=world.store, recordings=recordings, engine=engine, diarizer=None, clock=world.clock)
         while not survive(faults, lambda: world.arrive(arrival)):
             pass
         world.dispatch(job)
@@ -301,7 +301,9 @@ def test_speech_survives_a_fault_at_every_call(
     def run(number: int) -> None:
         caller = Caller(f"usr_{number:026d}", "free")
         engine = Voice()
-        job = world.submit.speech(caller, NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"}))
+        job = world.submit.speech(
+            caller, NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"})
+        ).job
         world.dispatch(job)
         work = Synthesize(
             store=world.store,
@@ -309,7 +311,7 @@ def test_speech_survives_a_fault_at_every_call(
             engine=engine,
             encoders=Encoder,
             results_bucket=RESULTS,
-            default_voice="any",
+            voice_for=lambda language: "any",
             max_characters=1000,
             work_dir=world.folder,
             clock=world.clock,

@@ -57,10 +57,10 @@ class Desk:
     def make(self, kind: Kind, user: str, seed: str | None) -> Job:
         caller = Caller(user, "free")
         if kind is Kind.SPEECH:
-            return self.submit.speech(caller, TEXT, seed)
+            return self.submit.speech(caller, TEXT, seed).job
         if kind is Kind.DOCUMENT:
             return self.submit.document(caller, NewJob(), FileToCome("a.pdf", "application/pdf", 10_000), seed)
-        return self.submit.transcription(caller, FILE, seed)
+        return self.submit.transcription(caller, FILE, seed).job
 
     def post(self, kind: Kind, user: str) -> str:
         """What the frame does with a request that carries an Idempotency-Key."""

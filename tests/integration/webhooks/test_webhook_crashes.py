@@ -17,6 +17,7 @@ from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Table
 from antiphon.search.memory import MemoryIndexQueue
+from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.model import CALLBACK, Endpoint, Errand, Outcome, delivery_id, new_secret
@@ -76,6 +77,7 @@ class Run:
             self.queue,
             MemoryMails(),
             MemoryIndexQueue(),
+            MemoryJobStore(),
         )
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, rows.events, self.queue, self.wire, clock, lambda: 0.5

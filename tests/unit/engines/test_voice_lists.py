@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.engines.voices import catalogue, espeak_name, known_mix, nearest, parse_mix
+from antiphon.engines.voices import (
+    catalogue,
+    check_mix,
+    espeak_name,
+    known_mix,
+    matches,
+    nearest,
+    parse_mix,
+    voice_for,
+)
 from antiphon.platform.errors import EngineError, Invalid
 
 KOKORO = catalogue("kokoro")
@@ -105,3 +114,48 @@ def test_an_unknown_voice_says_where_the_list_is(voice: str) -> None:
         known_mix(voice, {"af_heart"}, "kokoro")
     assert raised.value.code == "unknown_voice"
     assert not raised.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("engine", "text", "says"),
+    [
+        ("kokoro", "af_heart(2)+af_skye(1)", "af_skye: do you mean af_sky?"),
+        ("kokoro", "af_heart(2)+af_sky(0)", "af_sky must be above 0"),
+        ("kokoro", "en-us-f", "en-us-f"),
+        ("espeak", "af_heart+zzz", "zzz: GET /v1/voices"),
+    ],
+)
+def test_a_mix_is_refused_by_naming_its_bad_part(engine: str, text: str, says: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        check_mix(text, engine, field="input")
+    assert raised.value.code == "unknown_voice"
+    (field,) = raised.value.fields
+    assert field.field == "input"
+    assert says in field.detail
+
+
+def test_espeak_takes_the_names_of_kokoro_too() -> None:
+    check_mix("af_heart(2)+en-us-f(1)", "espeak")
+
+
+@pytest.mark.parametrize(
+    ("engine", "language", "voice"),
+    [
+        ("kokoro", None, "af_heart"),
+        ("kokoro", "en-GB", "bf_emma"),
+        ("kokoro", "en", "af_heart"),
+        ("kokoro", "fr-CA", "ff_siwis"),
+        ("kokoro", "xx", "af_heart"),
+        ("espeak", "he", "he-f"),
+    ],
+)
+def test_the_best_voice_of_the_language_speaks_where_none_is_named(
+    engine: str, language: str | None, voice: str
+) -> None:
+    assert voice_for(engine, language) == voice
+
+
+def test_voices_are_found_by_language_gender_and_engine() -> None:
+    assert sum(matches(v, language="EN") for v in KOKORO) == 28
+    assert sum(matches(v, language="en-GB", gender="male") for v in KOKORO) == 4
+    assert not any(matches(v, engine="espeak") for v in KOKORO)

@@ -311,7 +311,16 @@ def test_json_has_the_documented_shape() -> None:
                 "speaker": "SPEAKER_00",
                 "speaker_label": None,
                 "confidence": 0.9,
-                "words": [{"word": "Hi", "start": 0.123, "end": 1.0, "score": 0.5, "speaker": "SPEAKER_00"}],
+                "words": [
+                    {
+                        "word": "Hi",
+                        "start": 0.123,
+                        "end": 1.0,
+                        "score": 0.5,
+                        "speaker": "SPEAKER_00",
+                        "interpolated": False,
+                    }
+                ],
             }
         ],
     }

@@ -19,7 +19,7 @@ TEXT = b"Dear diary, this is no sound at all.\n" * 20
 
 
 def waiting(desk: Desk) -> Job:
-    return desk.submit.transcription(ANNA, NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000_000)))
+    return desk.submit.transcription(ANNA, NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000_000))).job
 
 
 def job_of(desk: Desk, job: Job) -> Job:
@@ -291,7 +291,7 @@ def test_a_media_item_becomes_ready_and_can_be_transcribed(desk: Desk) -> None:
     media, upload = desk.submit.media(ANNA, FileToCome("a.wav", "audio/wav", 5000), "transcription")
     assert upload.fields["key"] == f"uploads/{ANNA.user_id}/{media.id}"
     assert desk.arrive(desk.put(upload.fields["key"], wav())) == "ready"
-    job = desk.submit.transcription(ANNA, NewJob(media_id=media.id))
+    job = desk.submit.transcription(ANNA, NewJob(media_id=media.id)).job
     assert job.status is Status.QUEUED
     assert job.source
     assert job.source.key == upload.fields["key"]
@@ -317,7 +317,7 @@ def test_file_names_are_cleaned_for_showing(name: str, clean: str) -> None:
 def test_no_key_holds_what_a_user_typed(desk: Desk) -> None:
     """U-02"""
     evil = '../../"; rm -rf / #\x00.wav'
-    job = desk.submit.transcription(ANNA, NewJob(file=FileToCome(clean_filename(evil), "audio/wav", 10)))
+    job = desk.submit.transcription(ANNA, NewJob(file=FileToCome(clean_filename(evil), "audio/wav", 10))).job
     desk.submit.upload(job)
     desk.submit.speech(ANNA, NewJob(text="hello", title=evil))
     keys = [p["key"] for p in desk.objects.posts] + desk.keys()

@@ -12,8 +12,8 @@ from antiphon.platform.errors import Invalid, NotFound
 from antiphon.speech import model
 from antiphon.speech.follow import LAST_PAUSE, Follow
 from antiphon.speech.hand_in import File, HandIn
-from antiphon.speech.model import Checkpoint, Job, Kind, Status
-from antiphon.speech.ports import Chunk, Numbered
+from antiphon.speech.model import Checkpoint, Job, Status
+from antiphon.speech.ports import Chunk, Mark, Numbered
 from antiphon.speech.submit import NewJob
 from tests.unit.speech.conftest import ANNA, UPLOADS, Desk, wav
 
@@ -23,7 +23,7 @@ def hand_in(desk: Desk) -> HandIn:
 
 
 def handed_in(desk: Desk, seed: str | None = None) -> Job:
-    return hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(), seed)
+    return hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(), seed).job
 
 
 class Worker:
@@ -37,7 +37,7 @@ class Worker:
         self.pauses.append(seconds)
         step = self.steps.pop(0) if self.steps else "finish"
         jobs, now = self.desk.jobs, self.desk.clock()
-        job = jobs.get(ANNA.user_id, Kind.TRANSCRIPTION, self.job.id)
+        job = jobs.get(ANNA.user_id, self.job.kind, self.job.id)
         assert job is not None
         lease: dict[str, Any] = {"owner": "w", "now": now}
         if step == "claim":
@@ -46,6 +46,11 @@ class Worker:
             jobs.apply(model.finish(job, duration=2.0, **lease))
         elif step == "delete":
             jobs.delete(job)
+        elif step.startswith("speak"):
+            index = job.checkpoint.count
+            mark = Mark(index, step.removeprefix("speak "), index, index + 1.0, (), f"parts/{index}")
+            done = Checkpoint(index + 1.0, index + 1)
+            jobs.apply(model.advance(job, lease=model.SWEEP_AFTER, checkpoint=done, **lease), mark=mark)
         elif step.startswith("say"):
             first = job.checkpoint.count
             chunk = Chunk(first, (Segment(first, first + 1.0, step.removeprefix("say ")),))
@@ -70,10 +75,19 @@ def test_what_the_bucket_tells_of_it_later_starts_nothing_more(desk: Desk) -> No
 def test_a_request_that_crashed_before_the_file_was_there_goes_on_with_the_same_job(desk: Desk) -> None:
     seed = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     new = NewJob(file=None)
-    waiting = desk.submit.transcription(ANNA, new, seed)
+    waiting = desk.submit.transcription(ANNA, new, seed).job
     assert waiting.status is Status.AWAITING_UPLOAD
     assert (handed_in(desk, seed).id, handed_in(desk, seed).status) == (waiting.id, Status.QUEUED)
     assert desk.events == ["transcription.queued"]
+
+
+def test_the_same_file_is_the_same_job_however_often_it_is_handed_in(desk: Desk) -> None:
+    """PEERS 4.3: an SDK that repeats what it got no answer to sends no key."""
+    assert len({handed_in(desk).id for _ in range(3)}) == 1
+    assert desk.events == ["transcription.queued"]
+    other = hand_in(desk)(ANNA, File("talk.wav", wav(3200)), NewJob())
+    alone = hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(dedupe=False))
+    assert len({handed_in(desk).id, other.job.id, alone.job.id}) == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"A letter to you.\n" * 9])
@@ -94,6 +108,18 @@ def test_each_segment_comes_once_and_in_order_and_at_last_the_job(desk: Desk) ->
     assert [s.segment.text for s in segments if isinstance(s, Numbered)] == ["one", "two", "three"]
     assert isinstance(last, Job)
     assert last.status is Status.SUCCEEDED
+
+
+def test_each_sentence_comes_before_the_next_is_spoken(desk: Desk) -> None:
+    job = desk.submit.speech(ANNA, NewJob(text="One. Two. Three.")).job
+    worker = Worker(desk, job, "claim", "speak One.", "wait", "speak Two.", "speak Three.")
+
+    async def heard() -> list[tuple[str, int]]:
+        """What was heard, and how much was left to be done then."""
+        found = Follow(desk.jobs, worker.sleep).sentences(job)
+        return [(each.text if isinstance(each, Mark) else each.status.value, len(worker.steps)) async for each in found]
+
+    assert asyncio.run(heard()) == [("One.", 3), ("Two.", 1), ("Three.", 0), ("succeeded", 0)]
 
 
 def test_a_job_that_moves_is_looked_at_more_often_than_one_that_waits(desk: Desk) -> None:

@@ -25,7 +25,7 @@ HEARD = tuple(
 @pytest.fixture
 def running(desk: Desk) -> Job:
     """A job two of whose chunks are stored."""
-    job = desk.submit.transcription(ANNA, NewJob(file=FileToCome("talk.mp3", "audio/mpeg", 1000)))
+    job = desk.submit.transcription(ANNA, NewJob(file=FileToCome("talk.mp3", "audio/mpeg", 1000))).job
     desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{job.id}", wav()))
     queued = found(desk, job)
     claim = model.claim(queued, owner="w", message_id="m", lease=timedelta(60), now=desk.clock())

@@ -33,7 +33,7 @@ def now(desk: Desk, job: Job) -> Job:
 
 def test_a_job_that_waits_says_where_its_file_goes_until_it_came(desk: Desk) -> None:
     """U-01: key, type and size are pinned."""
-    job = desk.submit.transcription(ANNA, NewJob(file=FILE))
+    job = desk.submit.transcription(ANNA, NewJob(file=FILE)).job
     assert desk.submit.upload(job)
     assert desk.objects.posts == [
         {"bucket": UPLOADS, "key": f"uploads/{ANNA.user_id}/{job.id}", "content_type": "audio/mpeg", "max_size": 1000}
@@ -45,9 +45,9 @@ def test_a_job_that_waits_says_where_its_file_goes_until_it_came(desk: Desk) -> 
 def test_a_repeated_request_creates_one_job(desk: Desk) -> None:
     """A crash between job and idempotency record: the seed makes the same id again."""
     seed = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-    first = desk.submit.speech(ANNA, NewJob(text="Hello."), seed)
+    first = desk.submit.speech(ANNA, NewJob(text="Hello."), seed).job
     desk.clock.move(minutes=1)
-    assert desk.submit.speech(ANNA, NewJob(text="Hello."), seed) == first
+    assert desk.submit.speech(ANNA, NewJob(text="Hello."), seed).job == first
     assert desk.events == ["speech.queued"]
 
 
@@ -56,7 +56,7 @@ def test_the_declared_size_is_held_to_the_tier(desk: Desk, size: int, tier_ok: b
     """U-03"""
     new = NewJob(file=FileToCome("a.mp3", "audio/mpeg", size))
     if tier_ok:
-        assert desk.submit.transcription(ANNA, new)
+        assert desk.submit.transcription(ANNA, new).job
         return
     with pytest.raises(TooLarge) as refused:
         desk.submit.transcription(ANNA, new)
@@ -81,22 +81,22 @@ def test_a_media_item_of_another_user_is_not_there(desk: Desk) -> None:
 
 def test_a_text_that_is_refused_for_the_quota_is_not_kept(desk: Desk) -> None:
     """Q-42: nothing stored, in the bucket neither."""
-    for _ in range(2):
-        desk.submit.speech(ANNA, NewJob(text="x" * 200_000))
+    for letter in "xy":
+        desk.submit.speech(ANNA, NewJob(text=letter * 200_000))
     kept = desk.keys()
     with pytest.raises(QuotaExceeded):
-        desk.submit.speech(ANNA, NewJob(text="x" * 200_000))
+        desk.submit.speech(ANNA, NewJob(text="z" * 200_000))
     assert desk.keys() == kept
     assert desk.jobs.usage(ANNA.user_id, "2026-11").characters == 400_000
 
 
 def test_the_tier_chooses_the_lane(desk: Desk) -> None:
-    assert desk.submit.speech(ANNA, NewJob(text="a")).lane == "standard"
-    assert desk.submit.speech(BORIS, NewJob(text="a")).lane == "priority"
+    assert desk.submit.speech(ANNA, NewJob(text="a")).job.lane == "standard"
+    assert desk.submit.speech(BORIS, NewJob(text="a")).job.lane == "priority"
 
 
 def finished(desk: Desk) -> Job:
-    job = desk.submit.transcription(ANNA, NewJob(file=FILE))
+    job = desk.submit.transcription(ANNA, NewJob(file=FILE)).job
     desk.arrive(desk.put(f"uploads/{ANNA.user_id}/{job.id}", wav()))
     claim = model.claim(now(desk, job), owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
     desk.jobs.apply(claim)
@@ -122,7 +122,7 @@ def test_deleting_a_job_leaves_nothing(desk: Desk) -> None:
 
 
 def test_deleting_a_running_job_stops_it_first(desk: Desk) -> None:
-    job = desk.submit.speech(ANNA, NewJob(text="Hello."))
+    job = desk.submit.speech(ANNA, NewJob(text="Hello.")).job
     claim = model.claim(job, owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
     desk.jobs.apply(claim)
     desk.remove(ANNA.user_id, Kind.SPEECH, job.id)
@@ -137,7 +137,7 @@ def test_a_job_of_another_user_cannot_be_deleted(desk: Desk) -> None:
 
 
 def test_what_was_never_uploaded_expires(desk: Desk) -> None:
-    job = desk.submit.transcription(ANNA, NewJob(file=FILE))
+    job = desk.submit.transcription(ANNA, NewJob(file=FILE)).job
     sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
     assert not sweep.due()
     desk.clock.move(hours=25)
@@ -165,7 +165,7 @@ def test_a_job_that_waits_in_a_busy_lane_is_left_alone(desk: Desk) -> None:
 
 def test_a_job_given_up_by_its_lane_has_failed(desk: Desk) -> None:
     """Q-23"""
-    job = desk.submit.speech(ANNA, NewJob(text="Hello."))
+    job = desk.submit.speech(ANNA, NewJob(text="Hello.")).job
     sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
     claim = model.claim(job, owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
     desk.jobs.apply(claim)
@@ -181,7 +181,7 @@ def test_a_job_given_up_by_its_lane_has_failed(desk: Desk) -> None:
 
 def test_a_job_that_was_handed_back_too_often_gets_a_new_message(desk: Desk) -> None:
     """Drains are no failures: the lane's count of receives knows no difference, the job's row does."""
-    job = desk.submit.speech(ANNA, NewJob(text="Hello."))
+    job = desk.submit.speech(ANNA, NewJob(text="Hello.")).job
     sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=True), clock=desk.clock)
     assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id) == "dispatched"
     assert now(desk, job).status is Status.QUEUED

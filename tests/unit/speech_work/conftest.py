@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from antiphon.engines.ports import Segment, Spoken, TranscribedChunk, TranscriptionOptions, Word
+from antiphon.engines.ports import (
+    Segment,
+    Sound,
+    Speakers,
+    Spoken,
+    TranscribedChunk,
+    TranscriptionOptions,
+    Turn,
+    Word,
+)
 from antiphon.media.encode import Encoder
 from antiphon.platform.errors import EngineError
 from antiphon.platform.ids import derived_id
 from antiphon.speech import model
 from antiphon.speech.memory import MemoryJobStore, MemoryObjects
 from antiphon.speech.model import Job, Kind, Source, Status
+from antiphon.speech.recordings import Recordings
 from antiphon.speech.synthesize import Synthesize
 from antiphon.speech.transcribe import Transcribe
 from antiphon.work.heartbeat import Heartbeat
@@ -50,7 +61,7 @@ class Listener:
         return
 
     def unmet(self, options: TranscriptionOptions) -> tuple[str, ...]:
-        return ("This engine cannot tell speakers apart.",) if options.diarize else ()
+        return ("This engine knows no beams.",) if options.beam_size else ()
 
     def transcribe(
         self, audio: Any, options: TranscriptionOptions, *, offset: float = 0.0
@@ -69,8 +80,30 @@ class Listener:
             yield TranscribedChunk(end, said, "en")
 
 
+class Crowd:
+    """A diarizer that hears two people, each for half a minute in turn; ``between`` is called before each of its steps."""
+
+    name = "crowd 1"
+
+    def __init__(self) -> None:
+        self.between: Callable[[], None] = nothing
+        self.asked: list[tuple[int, Speakers]] = []
+
+    def warm_up(self) -> None:
+        return
+
+    def diarize(self, audio: np.ndarray, speakers: Speakers, progress: Callable[[float], None]) -> tuple[Turn, ...]:
+        self.asked.append((len(audio), speakers))
+        for share in (0.25, 0.5, 1.0):
+            self.between()
+            progress(share)
+        return tuple(Turn(30.0 * n, 30.0 * (n + 1), f"SPEAKER_0{n % 2}") for n in range(3))
+
+
 class Tape:
-    """A recording of as many seconds as is said."""
+    """A recording of ``LENGTH`` seconds."""
+
+    LENGTH = 90
 
     def __init__(self, duration: float | None, decoded: float) -> None:
         self.duration = duration
@@ -78,7 +111,7 @@ class Tape:
         self.warnings: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        while True:
+        for _ in range(self.LENGTH):
             yield np.zeros(16_000, np.float32)
 
 
@@ -114,24 +147,37 @@ class Speaker:
 
     def __init__(self) -> None:
         self.spoken: list[str] = []
+        self.asked: list[tuple[str, str, float, tuple[Sound, ...]]] = []
         self.before: Callable[[str], None] = lambda sentence: None
 
     def warm_up(self) -> None:
         return
 
     def unmet(self, voice: str, language: str | None) -> tuple[str, ...]:
+        if voice == "unknown":
+            raise EngineError("There is no voice unknown.", code="unknown_voice")
         return ("There is no such voice; another speaks.",) if voice == "absent" else ()
 
     def split(self, text: str, language: str | None) -> Sequence[str]:
-        return [part.strip() + "." for part in text.split(".") if part.strip()]
+        return [part.strip() for part in re.findall(r"[^.]*\.|[^.]+$", text) if part.strip()]
 
-    def speak(self, sentence: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> Spoken:
+    def speak(
+        self,
+        sentence: str,
+        *,
+        voice: str,
+        speed: float = 1.0,
+        language: str | None = None,
+        sounds: Sequence[Sound] = (),
+    ) -> Spoken:
         self.before(sentence)
         if voice == "unknown":
             raise EngineError("There is no voice unknown.", code="unknown_voice")
         self.spoken.append(sentence)
-        samples = np.concatenate([np.full(160, 50 * ord(c), np.int16) for c in sentence])
-        return Spoken(sentence, samples, (Word(sentence, 0.0, len(samples) / 16_000),))
+        self.asked.append((sentence, voice, speed, tuple(sounds)))
+        samples = np.concatenate([np.full(160, 50 * ord(c) % 30_000, np.int16) for c in sentence])
+        unsaid = tuple(f"{c} is not heard." for c in sentence if c in "→☃")
+        return Spoken(sentence, samples, (Word(sentence, 0.0, len(samples) / 16_000),), unsaid)
 
 
 class Desk:
@@ -143,27 +189,27 @@ class Desk:
         self.store, self.objects = MemoryJobStore(), MemoryObjects()
         self.listener, self.decoder, self.speaker = Listener(), Decoder(), Speaker()
         self.stopping = threading.Event()
-        self.transcribe = Transcribe(
-            store=self.store,
-            objects=self.objects,
-            engine=self.listener,
-            decode=self.decoder,
-            work_dir=folder,
-            clock=clock,
-            logger=LOG,
+        self.recordings = Recordings(
+            store=self.store, objects=self.objects, decode=self.decoder, work_dir=folder, clock=clock
         )
+        self.transcribe = self.transcriber(None)
         self.synthesize = Synthesize(
             store=self.store,
             objects=self.objects,
             engine=self.speaker,
             encoders=Encoder,
             results_bucket=RESULTS,
-            default_voice="plain",
+            voice_for=lambda language: "plain",
             max_characters=1000,
             work_dir=folder,
             clock=clock,
         )
         self._made = 0
+
+    def transcriber(self, diarizer: Crowd | None) -> Transcribe:
+        return Transcribe(
+            store=self.store, recordings=self.recordings, engine=self.listener, diarizer=diarizer, clock=self.clock
+        )
 
     def recording(self, body: bytes = b"a recording", **options: Any) -> Job:
         return self._job(Kind.TRANSCRIPTION, body, "audio/wav", "talk.wav", options)

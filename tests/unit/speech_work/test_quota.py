@@ -61,7 +61,7 @@ def test_a_recording_beyond_the_months_minutes_fails_at_once_and_for_good(desk: 
     assert full.audio_ms == 90_000
     desk.decoder.duration = FREE.audio_minutes * 60.0 if known else None
     desk.listener.chunks = FREE.audio_minutes * 2
-    second = desk.recording()
+    second = desk.recording(b"A recording")
     assert handle(desk, second) == Outcome("deleted")
     ended = desk.now(second)
     assert ended.error

@@ -39,6 +39,8 @@ def test_a_text_becomes_audio_with_all_that_is_known_of_it(desk: Desk) -> None:
     assert job.duration == pytest.approx(SECONDS)
     assert job.warnings == ("There is no such voice; another speaks.",)
     assert job.result == {
+        "sentences": 3,
+        "script": job.result["script"],
         "key": f"speech/{USER}/{job.id}/1/audio.wav",
         "format": "wav",
         "content_type": "audio/wav",
@@ -68,9 +70,34 @@ def test_each_sentence_is_stored_before_the_next_is_spoken(desk: Desk) -> None:
     assert seen == [(Checkpoint(), 0), (Checkpoint(0.13, 1), 1), (Checkpoint(0.25, 2), 2)]
 
 
-def test_no_part_is_left_when_the_speech_is_done(desk: Desk) -> None:
+def test_the_parts_stay_with_the_speech_for_who_still_listens(desk: Desk) -> None:
     job = desk.run(desk.text(TEXT))
-    assert desk.keys(RESULTS) == [job.result["key"]]
+    assert desk.keys(RESULTS) == [*(m.key for m in desk.store.marks(job.id)), job.result["key"]]
+
+
+def test_a_part_that_is_gone_at_the_end_costs_another_attempt(desk: Desk, clock: Any) -> None:
+    job = desk.text(TEXT)
+    at(desk, SENTENCES[2], lambda: desk.objects.delete_prefix(RESULTS, "parts/"))
+    with pytest.raises(EngineError) as raised:
+        desk.run(job)
+    assert raised.value.retryable
+    desk.speaker.before = lambda _: None
+    clock.move(seconds=61)
+    assert desk.run(job, "the next").duration == pytest.approx(SECONDS)
+
+
+def test_a_job_resumed_by_another_engine_begins_anew(desk: Desk, clock: Any) -> None:
+    job = desk.text(TEXT)
+    at(desk, SENTENCES[1], desk.stopping.set)
+    with pytest.raises(Drained):
+        desk.run(job)
+    desk.stopping.clear()
+    desk.speaker.before = lambda _: None
+    desk.speaker.name = "speaker 2"
+    desk.speaker.spoken.clear()
+    clock.move(seconds=61)
+    assert desk.run(job, "the next").duration == pytest.approx(SECONDS)
+    assert desk.speaker.spoken == SENTENCES
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
@@ -90,7 +117,7 @@ def test_a_worker_that_dies_in_any_sentence_costs_that_sentence_alone(
     """Q-22: and the audio is that of an unbroken run."""
     unbroken = desk.audio(desk.run(desk.text(TEXT, format=format)))
     desk.speaker.spoken.clear()
-    job = desk.text(TEXT, format=format)
+    job = desk.text(TEXT, format=format, alone=True)
 
     def die() -> None:
         raise Killed
@@ -171,7 +198,8 @@ def test_a_job_that_is_canceled_while_its_audio_is_put_together_has_no_result(
     monkeypatch.setattr(desk.objects, "upload", cancel_first)
     with pytest.raises(LeaseLost):
         desk.run(job)
-    assert (desk.now(job).status, dict(desk.now(job).result)) == (Status.CANCELED, {})
+    assert desk.now(job).status is Status.CANCELED
+    assert "key" not in desk.now(job).result
     assert desk.keys(RESULTS) == [f"parts/{USER}/{job.id}/{n:06d}.wav" for n in range(3)], "for a retry"
 
 
@@ -248,3 +276,28 @@ def test_markdown_and_ssml_are_said_without_their_marks(desk: Desk) -> None:
     desk.run(desk.text("# Hello\n\nSome *kind* of [link](https://example.com).", "text/markdown"))
     desk.run(desk.text("<speak>Hello <break/> there.</speak>", "application/ssml+xml"))
     assert " ".join(desk.speaker.spoken).replace("\n\n", " ") == "Hello Some kind of link. Hello there."
+
+
+def test_marks_and_audio_agree_where_pauses_and_voices_come_between(desk: Desk) -> None:
+    job = desk.run(desk.text("One. [pause:250ms][voice:absent]Two.[pause:1s]", voice="plain", speed=2))
+    with wave.open(io.BytesIO(desk.audio(job))) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    marks = list(desk.store.marks(job.id))
+    assert [(m.text, m.start, m.end) for m in marks] == [("One.", 0.0, 0.04), ("Two.", 0.29, 0.33)]
+    for mark in marks:
+        said = samples[round(mark.start * 16_000) : round(mark.end * 16_000)]
+        assert said.tolist() == [50 * ord(c) for c in mark.text for _ in range(160)]
+    assert not samples[640:4640].any()
+    assert (job.duration, len(samples)) == (1.33, 21_280)
+    assert [(voice, speed) for _, voice, speed, _ in desk.speaker.asked] == [("plain", 2.0), ("absent", 2.0)]
+    assert job.warnings == ("There is no such voice; another speaks.",)
+
+
+def test_what_is_not_heard_is_said_once(desk: Desk) -> None:
+    job = desk.run(desk.text("Go → there. And → here. Snow ☃."))
+    assert job.warnings == ("→ is not heard.", "☃ is not heard.")
+
+
+def test_the_kind_that_was_asked_for_is_the_kind_that_is_read(desk: Desk) -> None:
+    desk.run(desk.text("<b>Hello</b>.", input_format="ssml"))
+    assert desk.speaker.spoken == ["Hello."]

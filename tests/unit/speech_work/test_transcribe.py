@@ -40,12 +40,12 @@ def at(desk: Desk, chunk: int, do: Any) -> None:
 
 def test_a_recording_becomes_segments_with_all_that_is_known_of_it(desk: Desk) -> None:
     desk.decoder.warnings = ("The recording is cut short.",)
-    job = desk.run(desk.recording(diarize=True))
+    job = desk.run(desk.recording(beam_size=3))
     assert transcript(desk, job) == WHOLE
     assert (job.status, job.progress, job.language, job.engine) == (Status.SUCCEEDED, 100, "en", "listener 1")
     assert job.duration == 90.0
     assert job.result == {"segments": 3}
-    assert job.warnings == ("This engine cannot tell speakers apart.", "The recording is cut short.")
+    assert job.warnings == ("This engine knows no beams.", "The recording is cut short.")
     assert set(job.timings) == {"queued_ms", "download_ms", "decode_ms", "transcribe_ms"}
     assert (job.lease_owner, job.message_id) == (None, None)
 

@@ -13,6 +13,11 @@ from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.search.memory import MemoryIndexQueue
+from antiphon.speech import model
+from antiphon.speech.memory import MemoryJobStore
+from antiphon.speech.model import Job
+from antiphon.speech.model import Kind as JobKind
+from antiphon.speech.model import Status as JobStatus
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.memory import (
     MemoryDeliveryQueue,
@@ -64,7 +69,8 @@ class World:
         self.lanes = MemoryLanes()
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
-        self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index)
+        self.jobs = MemoryJobStore()
+        self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs)
         self.deliverer = Deliverer(
             self.endpoints, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
         )
@@ -322,3 +328,25 @@ def test_a_sweep_that_loses_the_race_sends_nothing(failing: World) -> None:
     assert failing.sweep() == 1
     with pytest.raises(Stale):
         failing.deliveries.replace(stale[0], replace(stale[0], version=stale[0].version + 1, planned=7))
+
+
+def test_when_a_work_is_not_done_any_more_those_that_waited_for_it_go_to_their_lane(clock: HeldClock) -> None:
+    """A stream that tells of it twice sends them twice: a job is claimed once."""
+    world = World(clock)
+    lease = timedelta(seconds=60)
+    for number in (1, 2):
+        job = Job(f"job_{number}", JobKind.SPEECH, USER, JobStatus.QUEUED, clock(), lane="priority")
+        world.jobs.apply(model.create(job, clock()))
+    claims = [
+        model.claim(job, owner="w", message_id="m", lease=lease, now=clock())
+        for job in world.jobs.list(USER, JobKind.SPEECH, limit=5).items
+    ]
+    for claim in claims:
+        world.jobs.apply(claim)
+    first, second = (claim.after for claim in claims)
+    world.jobs.apply(model.wait(second, owner="w", now=clock(), work_key="k"), behind=first)
+    ended = model.finish(first, owner="w", now=clock(), work_key="k").event
+    assert ended
+    assert ended.wakes == "k"
+    world.publisher.publish(ended)
+    assert world.lanes.sent == [(USER, Dispatch("speech", "priority", second.id), None)]

@@ -10,7 +10,7 @@ import numpy as np
 from antiphon.engines import sentences
 from antiphon.engines.child import Child
 from antiphon.engines.offline import installed
-from antiphon.engines.ports import Spoken, Voice, Word
+from antiphon.engines.ports import Sound, Spoken, Voice, Word
 from antiphon.engines.voices import catalogue, espeak_name, known_mix, nearest
 from antiphon.platform.errors import EngineError
 
@@ -58,7 +58,16 @@ class Espeak:
     def split(self, text: str, language: str | None) -> Sequence[str]:
         return sentences.split(text)
 
-    def speak(self, sentence: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> Spoken:
+    def speak(
+        self,
+        sentence: str,
+        *,
+        voice: str,
+        speed: float = 1.0,
+        language: str | None = None,
+        sounds: Sequence[Sound] = (),
+    ) -> Spoken:
+        """Whatever has no word in the voice's language it names letter by letter, so that all is heard; phonemes it cannot take."""
         if not 0.25 <= speed <= 4:
             raise EngineError(f"The speed must be from 0.25 to 4, not {speed:g}")
         if not sentence.strip():
@@ -69,7 +78,11 @@ class Espeak:
         samples = np.frombuffer(pcm, "<i2").astype(np.int16)
         if not len(samples):  # nothing in it is ever said, e.g. "—": a short pause
             samples = np.zeros(self.sample_rate // 10, np.int16)
-        return Spoken(sentence, samples, _words(text, head["marks"], len(samples) / self.sample_rate))
+        unsaid = tuple(
+            f"espeak-ng takes no phonemes: {sentence[s.start : s.end]!r} was said as it is written." for s in sounds
+        )
+        words = _words(text, head["marks"], len(samples) / self.sample_rate)
+        return Spoken(sentence, samples, words, unsaid)
 
     def _resolve(self, voice: str) -> tuple[Voice, Voice]:
         """The voice that was asked for (of a mix, the one with most weight) and ours that speaks."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import threading
+import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +16,7 @@ import numpy as np
 
 from antiphon.engines import sentences
 from antiphon.engines.offline import installed, require_files, require_offline
-from antiphon.engines.ports import Spoken, Word
+from antiphon.engines.ports import Sound, Spoken, Word
 from antiphon.engines.voices import known_mix, kokoro_language
 from antiphon.platform.errors import EngineError
 
@@ -22,6 +25,17 @@ if TYPE_CHECKING:
 
 _FRAME_SECONDS = 0.025
 _MOST_PHONEMES = 510
+_BROKEN = (
+    RuntimeError,
+    LookupError,
+    ValueError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+)
+"""What loading a file raises that is cut off, or something else than it should be."""
 _SLOWEST, _FASTEST = 0.5, 2.0
 """Beyond these its durations fall apart: no phoneme is shorter than a frame. The rest is done to the finished audio."""
 
@@ -45,6 +59,8 @@ class Kokoro:
     def warm_up(self) -> None:
         with self._lock:
             self._pipeline("a")
+            for path in sorted((self._folder / "voices").glob("*.pt")):  # 0.5 MB each
+                self._style(path.stem)
 
     def unmet(self, voice: str, language: str | None) -> tuple[str, ...]:
         """Raises EngineError (``unknown_voice``) as ``speak`` does."""
@@ -56,7 +72,15 @@ class Kokoro:
     def split(self, text: str, language: str | None) -> Sequence[str]:
         return sentences.split(text)
 
-    def speak(self, sentence: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> Spoken:
+    def speak(
+        self,
+        sentence: str,
+        *,
+        voice: str,
+        speed: float = 1.0,
+        language: str | None = None,
+        sounds: Sequence[Sound] = (),
+    ) -> Spoken:
         if not 0.25 <= speed <= 4:
             raise EngineError(f"The speed must be from 0.25 to 4, not {speed:g}")
         text = sentences.speakable(sentence)
@@ -66,7 +90,7 @@ class Kokoro:
         own = min(_FASTEST, max(_SLOWEST, speed))
         with self._lock:
             try:
-                samples, timed = self._say(text, mix, own)
+                samples, timed, unsaid = self._say(text, sounds, mix, own)
             except RuntimeError as error:  # what torch raises, e.g. when the GPU is out of memory
                 raise EngineError(f"{self.name} failed: {error}", retryable=True) from error
         if own != speed:
@@ -75,32 +99,39 @@ class Kokoro:
             samples = retimed(samples, self.sample_rate, speed / own)
             timed = [(word, start * own / speed, end * own / speed) for word, start, end in timed]
         duration = len(samples) / self.sample_rate
-        return Spoken(sentence, samples, tuple(_ordered(timed, duration)))
+        return Spoken(sentence, samples, tuple(_ordered(timed, duration)), tuple(dict.fromkeys(unsaid)))
 
     def _say(
-        self, text: str, mix: tuple[tuple[str, float], ...], speed: float
-    ) -> tuple[NDArray[np.int16], list[Timed]]:
+        self, text: str, sounds: Sequence[Sound], mix: tuple[tuple[str, float], ...], speed: float
+    ) -> tuple[NDArray[np.int16], list[Timed], list[str]]:
         import torch
 
         pipeline, pack = self._pipeline(self._leading(mix)[0]), self._pack(mix)
-        parts, timed, at = [], [], 0.0
+        known = pipeline.model.vocab
+        parts, timed, unsaid, at = [], [], [], 0.0
+        for sound in sounds:
+            strange = "".join(dict.fromkeys(c for c in sound.phonemes if c not in known))
+            if strange:
+                unsaid.append(f"{self.name} has no sound for {strange!r} in the phonemes {sound.phonemes!r}.")
+        # The times of words are counted in the phonemes that the model knows. A word of whose phonemes it knows none is said as it is written.
+        given = [replace(s, phonemes="".join(c for c in s.phonemes if c in known).strip()) for s in sounds]
+        sounds = [sound for sound in given if sound.phonemes]
         # The voice's breath is random. With a seed the same sentence is the same samples, whoever speaks it again.
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            for words, phonemes in _phonemes(pipeline, text):
+            for words, phonemes in _phonemes(pipeline, text, sounds):
+                unsaid += [f"{self.name} has no sound for {word!r}." for word in _silent(pipeline, words, phonemes)]
                 for result in pipeline.generate_from_tokens(phonemes, voice=pack, speed=speed):
                     if result.audio is None:
                         continue
                     audio = np.clip(np.nan_to_num(result.audio.numpy()), -1.0, 1.0)
                     parts.append(np.round(audio * 32767.0).astype(np.int16))
-                    spans = (
-                        _token_spans(result.tokens) if result.tokens else _spread(words, result, pipeline.model.vocab)
-                    )
+                    spans = _token_spans(result.tokens) if result.tokens else _spread(words, result, known)
                     timed += [(word, at + start, at + end) for word, start, end in spans]
                     at += len(audio) / self.sample_rate
         if not parts:  # nothing in it is ever said, e.g. "—": a short pause
-            return np.zeros(self.sample_rate // 10, np.int16), []
-        return np.concatenate(parts), timed
+            return np.zeros(self.sample_rate // 10, np.int16), [], unsaid
+        return np.concatenate(parts), timed, unsaid
 
     def _mix(self, voice: str) -> tuple[tuple[str, float], ...]:
         return known_mix(voice, {path.stem for path in (self._folder / "voices").glob("*.pt")}, self.name)
@@ -110,13 +141,18 @@ class Kokoro:
 
     def _pack(self, mix: tuple[tuple[str, float], ...]) -> Any:
         """The style of a voice or of a mix of them: float32, shape (510, 1, 256)."""
+        return sum(self._style(voice) * weight for voice, weight in mix)
+
+    def _style(self, voice: str) -> Any:
         import torch
 
-        for voice, _ in mix:
-            if voice not in self._packs:
-                path = self._folder / "voices" / f"{voice}.pt"
+        if voice not in self._packs:
+            path = self._folder / "voices" / f"{voice}.pt"
+            try:
                 self._packs[voice] = torch.load(path, map_location="cpu", weights_only=True).float()
-        return sum(self._packs[voice] * weight for voice, weight in mix)
+            except _BROKEN as error:
+                raise EngineError(f"{self.name} cannot load {path}: {error}") from error
+        return self._packs[voice]
 
     def _pipeline(self, code: str) -> Any:
         """Of a language, by Kokoro's letter for it."""
@@ -142,29 +178,79 @@ class Kokoro:
                     model=str(sorted(self._folder.glob("*.pth"))[0]),
                 )
                 self._model = model.to(self._device).eval()
-            except (RuntimeError, KeyError, ValueError) as error:
+            except _BROKEN as error:
                 raise EngineError(f"{self.name} cannot load {self._folder}: {error}") from error
         return self._model
 
 
-def _phonemes(pipeline: Any, text: str) -> Iterable[tuple[list[str], Any]]:
+def _phonemes(pipeline: Any, text: str, sounds: Sequence[Sound]) -> Iterable[tuple[list[str], Any]]:
     """The text in parts that the model can take at once: their words, and tokens (English) or a string of phonemes."""
     if pipeline.lang_code in "ab":
         # English tokens are packed by the pipeline itself, which cuts a single token that is too long: digits by the dozen are.
-        yield [], pipeline.g2p(re.sub(r"(\S{32})(?=\S)", r"\1 ", text))[1]
+        yield [], pipeline.g2p(text, preprocess=lambda _: _marked(text, sounds))[1]
         return
-    phonemes = pipeline.g2p(text)[0]
+    phonemes = _with_sounds(pipeline, text, sounds)
     words = text.split()
     if len(phonemes) <= _MOST_PHONEMES:
         if phonemes:
             yield words, phonemes
         return
-    if len(words) > 1:
-        halves = [" ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])]
-    else:
-        halves = [text[: len(text) // 2], text[len(text) // 2 :]]
-    for half in halves:
-        yield from _phonemes(pipeline, half)
+    half = text.rfind(" ", 0, len(text) // 2 + 1) if len(words) > 1 else len(text) // 2
+    half = half if half > 0 else text.find(" ") if " " in text else len(text) // 2
+    half = next((sound.end for sound in sounds if sound.start < half < sound.end), half)
+    if half >= len(text):  # one word whose given phonemes alone are too many
+        yield words, phonemes[:_MOST_PHONEMES]
+        return
+    yield from _phonemes(pipeline, text[:half], [sound for sound in sounds if sound.end <= half])
+    rest = [replace(sound, start=sound.start - half, end=sound.end - half) for sound in sounds if sound.start >= half]
+    yield from _phonemes(pipeline, text[half:], rest)
+
+
+def _marked(text: str, sounds: Sequence[Sound]) -> tuple[str, list[str], dict[int, str]]:
+    """What misaki makes of its own markup: the text, its words, and phonemes by the number of their word."""
+    whole, words, given, at = "", [], {}, 0
+    for sound in sounds:
+        between = _loosened(text[at : sound.start])
+        words += between.split()
+        given[len(words)] = f"/{sound.phonemes}"
+        words.append(text[sound.start : sound.end])
+        whole, at = f"{whole}{between}{text[sound.start : sound.end]}", sound.end
+    words += _loosened(text[at:]).split()
+    whole += _loosened(text[at:])
+    return whole, words, given
+
+
+def _loosened(text: str) -> str:
+    return re.sub(r"(\S{32})(?=\S)", r"\1 ", text)
+
+
+def _with_sounds(pipeline: Any, text: str, sounds: Sequence[Sound]) -> str:
+    parts, at = [], 0
+    for sound in sounds:
+        parts += [_said(pipeline, text[at : sound.start]), sound.phonemes]
+        at = sound.end
+    parts.append(_said(pipeline, text[at:]))
+    return re.sub(r" (?=[;:,.!?…])", "", " ".join(part for part in parts if part))
+
+
+def _said(pipeline: Any, text: str) -> str:
+    return pipeline.g2p(text)[0] if text.strip() else ""
+
+
+def _silent(pipeline: Any, words: list[str], phonemes: Any) -> list[str]:
+    """What of the text has no sound at all, punctuation apart."""
+    known = pipeline.model.vocab
+    if not isinstance(phonemes, str):
+        currency = "$£€"  # said with the amount
+        unheard = [token.text for token in phonemes if not any(p in known for p in token.phonemes or "")]
+        return [word for word in unheard if _meant(word) and word not in currency]
+    # espeak-ng knows the letters of all scripts; of symbols, some have a name in some languages only.
+    strange = [word for word in words if not word.isascii() and not any(map(str.isalpha, word)) and _meant(word)]
+    return [word for word in strange if not any(p in known for p in _said(pipeline, word))]
+
+
+def _meant(word: str) -> bool:
+    return any(c.isalnum() or unicodedata.category(c) in ("So", "Sm", "Sc") for c in word)
 
 
 def _token_spans(tokens: Iterable[Any]) -> list[Timed]:

@@ -13,6 +13,7 @@ from typing import Any
 import spacy
 from kokoro import KPipeline
 from misaki import en, espeak
+from phonemizer.backend import EspeakBackend
 from spacy.language import Language
 
 from antiphon.platform.errors import EngineError
@@ -89,7 +90,20 @@ class RuleG2P(en.G2P):  # type: ignore[misc]
         self.nlp = spacy.blank("en")
         self.nlp.add_pipe("antiphon_rule_tagger")
         self.lexicon = en.Lexicon(british)
-        self.fallback = espeak.EspeakFallback(british=british)
+        self.fallback = fallback(british=british)
+
+
+def fallback(*, british: bool) -> espeak.EspeakFallback:
+    """misaki's own would say "hi" before a word of Hindi: the names of languages that espeak-ng puts around foreign words are phonemes to it."""
+    found = espeak.EspeakFallback(british=british)
+    found.backend = EspeakBackend(
+        language="en-gb" if british else "en-us",
+        preserve_punctuation=True,
+        with_stress=True,
+        tie="^",
+        language_switch="remove-flags",
+    )
+    return found
 
 
 def make_pipeline(model: Any, code: str) -> KPipeline:
@@ -101,8 +115,11 @@ def make_pipeline(model: Any, code: str) -> KPipeline:
         pipeline.lang_code, pipeline.g2p = code, RuleG2P(british=code == "b")
         return pipeline
     try:
-        return KPipeline(lang_code=code, repo_id="local", model=model)
+        pipeline = KPipeline(lang_code=code, repo_id="local", model=model)
     except ImportError as error:
         raise EngineError(
             f"Kokoro cannot pronounce this language here: {error}; install misaki[ja] or misaki[zh]"
         ) from error
+    if code in "ab":
+        pipeline.g2p.fallback = fallback(british=code == "b")
+    return pipeline

@@ -18,11 +18,11 @@ def require_offline(engine: str) -> None:
 
 
 def require_files(engine: str, folder: Path, names: Iterable[str]) -> None:
-    """Raises EngineError with the first path that is missing. Names may be patterns."""
+    """Raises EngineError with the first path that is missing. Names may be patterns, or two of them with | between, either of which will do."""
     if not folder.is_dir():
         raise EngineError(f"{engine} finds no model folder {folder}; put the model there or correct the setting")
     for name in names:
-        if not any(folder.glob(name)):
+        if not any(found for pattern in name.split("|") for found in folder.glob(pattern)):
             raise EngineError(f"{engine} finds no {folder / name}; the model folder is not complete")
 
 

@@ -53,12 +53,12 @@ class PocketSphinx:
         asked = {
             "It cannot translate; the text is in the language that was spoken.": options.task != "transcribe",
             "It has one model; the model that was asked for was not used.": options.model is not None,
-            "It cannot tell speakers apart; no speakers were assigned.": options.diarize
-            or options.min_speakers is not None
-            or options.max_speakers is not None,
             "It takes no initial prompt; the prompt was not used.": options.initial_prompt is not None,
             "It takes no hotwords; they were not used.": options.hotwords is not None,
-            "It has no temperature; the setting was not used.": options.temperature is not None,
+            f"Its search cannot be tuned; {', '.join(options.searched())} had no effect.": bool(options.searched()),
+            "It gives no times of characters.": options.return_char_alignments,
+            "Its words have times of their own; interpolate_method had no effect.": options.interpolate_method
+            is not None,
             "It works on one utterance at a time; the batch size was not used.": options.batch_size is not None,
             "Its detection of speech cannot be tuned; the vad settings were not used.": any(
                 v is not None for v in (vad.method, vad.onset, vad.offset, vad.chunk_size)

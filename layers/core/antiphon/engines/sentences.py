@@ -39,27 +39,27 @@ def split(text: str) -> tuple[str, ...]:
 
     The same text gives the same sentences, in time linear in its length.
     """
-    return tuple(piece for sentence in _sentences(text) for piece in _bounded(sentence))
+    return tuple(piece for start, end in _sentences(text) for piece in _bounded(text[start:end].strip()))
 
 
-def _sentences(text: str) -> Iterator[str]:
-    pending, start = "", 0
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each begins and ends, white space around it included."""
+    begin, start, said = 0, 0, False
     for found in _BREAK.finditer(text):
         if found.group().startswith(".") and _goes_on(text, start, found):
             continue
-        sentence, start = text[start : found.end()].strip(), found.end()
+        sentence = text[start : found.end()]
         # A lone "..." or "—" is no sentence: it belongs to what was said before it.
-        if pending and not any(map(str.isalnum, sentence)) and len(pending) + len(sentence) < LONGEST:
-            pending = f"{pending} {sentence}".strip()
-            continue
-        if pending:
-            yield pending
-        pending = sentence
-    rest = text[start:].strip()
-    if pending:
-        yield pending
-    if rest:
-        yield rest
+        if said and (any(map(str.isalnum, sentence)) or found.end() - begin >= LONGEST):
+            yield begin, start
+            begin = start
+        start = found.end()
+        said = said or bool(sentence.strip())
+    if said:
+        yield begin, start
+        begin = start
+    if text[begin:].strip():
+        yield begin, len(text)
 
 
 def _goes_on(text: str, start: int, stop: re.Match[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from difflib import get_close_matches
 
 from antiphon.engines.ports import Voice
 from antiphon.platform.errors import EngineError, Field, Invalid
@@ -59,6 +60,7 @@ _ESPEAK = {
     "nl-m": ("Dutch, man", "nl-NL", "male", "nl"),
 }
 
+_GRADES = ("A", "A-", "B+", "B", "B-", "C+", "C", "C-", "D+", "D", "D-", "F+", "F", None)
 _PART = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9_-]{0,63})\s*(?:\(\s*(\d+(?:\.\d+)?)\s*\))?\s*")
 _MOST_PARTS = 8
 
@@ -70,6 +72,46 @@ def catalogue(engine: str) -> tuple[Voice, ...]:
     if engine == "espeak":
         return tuple(Voice(id, name, language, gender, "espeak") for id, (name, language, gender, _) in _ESPEAK.items())
     raise Invalid(f"There is no synthesizer {engine!r}; choose espeak or kokoro")
+
+
+def voices_of(engine: str) -> frozenset[str]:
+    """The ids that a request to this engine may name: its own and, for ``espeak``, those of Kokoro, which its nearest voices speak."""
+    others = catalogue("kokoro") if engine == "espeak" else ()
+    return frozenset(voice.id for voice in (*catalogue(engine), *others))
+
+
+def voice_for(engine: str, language: str | None) -> str:
+    """Who speaks where no voice was asked for: the best of the language (BCP 47), of the region if there is one; else the first of the list."""
+    voices, wanted = catalogue(engine), (language or "").lower()
+    spoken = [voice for voice in voices if matches(voice, language=wanted.split("-")[0])] if wanted else []
+    near = [voice for voice in spoken if voice.language.lower() == wanted] or spoken or list(voices[:1])
+    return min(near, key=lambda voice: _GRADES.index(voice.quality)).id
+
+
+def matches(voice: Voice, *, language: str | None = None, gender: str | None = None, engine: str | None = None) -> bool:
+    """language: ``en`` is every English, ``en-GB`` that of Great Britain."""
+    spoken, wanted = voice.language.lower(), (language or "").lower()
+    return (
+        (not wanted or spoken == wanted or spoken.split("-")[0] == wanted)
+        and gender in (None, voice.gender)
+        and engine in (None, voice.engine)
+    )
+
+
+def check_mix(text: str, engine: str, field: str = "voice") -> None:
+    """Raises Invalid with what is wrong and where."""
+    known = voices_of(engine)
+    try:
+        mix = parse_mix(text)
+    except Invalid as error:
+        raise Invalid(error.detail, code="unknown_voice", fields=(Field(field, error.fields[0].detail),)) from None
+    for voice, _ in mix:
+        if voice not in known:
+            near = get_close_matches(voice, sorted(known), n=1)
+            hint = f"do you mean {near[0]}?" if near else "GET /v1/voices lists them."
+            raise Invalid(
+                f"There is no voice {voice}; {hint}", code="unknown_voice", fields=(Field(field, f"{voice}: {hint}"),)
+            )
 
 
 def espeak_name(voice: str) -> str | None:

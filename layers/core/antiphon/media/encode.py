@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, cast
 
 import av
 import numpy as np
@@ -26,8 +26,17 @@ _MUXERS = {
 """Of each format: container, codec, bits a second."""
 
 
+class Sink(Protocol):
+    """A file that is written from its beginning to its end, and never gone back in."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+    def close(self) -> None: ...
+
+
 class Encoder:
-    """Writes int16 blocks as ``format`` to a seekable file; the file is complete, headers included, after ``close``.
+    """Writes int16 blocks as ``format`` to a seekable file, or to a sink that gets every block at once; it is complete, headers included, after ``close``. In a
+    sink the head of a WAV cannot say how long it is.
 
     layout: as FFmpeg calls it; bit_rate: bits a second, of formats that have one. ``duration``: seconds written so far. Raises Invalid (``unknown_format``).
     """
@@ -36,7 +45,7 @@ class Encoder:
         self,
         format: str,
         sample_rate: int,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Sink,
         *,
         layout: str = "mono",
         bit_rate: int | None = None,
@@ -47,10 +56,11 @@ class Encoder:
         self._layout = layout
         self._channels = av.AudioLayout(layout).nb_channels
         self._written = 0
-        self._plain: BinaryIO | None = None
+        self._plain: BinaryIO | Sink | None = None
+        named = isinstance(path, (str, os.PathLike))
         self._container: OutputContainer | None = None
         if format == "pcm":
-            self._plain = open(path, "wb")  # noqa: SIM115 - closed by close()
+            self._plain = open(path, "wb") if isinstance(path, (str, os.PathLike)) else path  # noqa: SIM115 - closed by close()
             return
         muxer, codec, bits = _MUXERS[format]
         rates = av.Codec(codec, "w").audio_rates
@@ -58,7 +68,11 @@ class Encoder:
         rate = sample_rate if rates is None or sample_rate in rates else 48_000
         # A WAV above 4 GB has sizes that do not fit into its header, unless it is an RF64.
         options = {"rf64": "auto"} if muxer == "wav" else {}
-        self._container = av.open(os.fspath(path), "w", format=muxer, options=options)
+        if not named:
+            options |= {"flush_packets": "1"}
+        if not named and muxer == "opus":
+            options["page_duration"] = "200000"  # microseconds; it would hold back a second
+        self._container = av.open(path, "w", format=muxer, options=options)
         self._stream = cast("AudioStream", self._container.add_stream(codec, rate=rate, layout=layout))
         if bits:
             self._stream.bit_rate = bit_rate or bits

@@ -54,9 +54,15 @@ def _admin(action: str | None = None) -> Access:
 
 _JOBS = {
     f"{method} /v1/{route}{rest}": _keyed(
-        f"{route}:{'read' if method == 'GET' else 'write'}", action and f"{kind}.{action}", creates=creates
+        f"{scope}:{'read' if method == 'GET' else 'write'}", action and f"{kind}.{action}", creates=creates
     )
-    for route, kind in (("transcriptions", "transcription"), ("speech", "speech"))
+    for route, kind, scope in (
+        ("transcriptions", "transcription", "transcriptions"),
+        ("speech", "speech", "speech"),
+        ("alignments", "alignment", "transcriptions"),
+        ("diarizations", "diarization", "transcriptions"),
+        ("speaker-assignments", "assignment", "transcriptions"),
+    )
     for method, rest, action, creates in (
         ("GET", "", None, False),
         ("POST", "", "create", True),
@@ -94,6 +100,11 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "PATCH /v1/transcriptions/{id}": _keyed("transcriptions:write", "transcription.update"),
         "GET /v1/transcriptions/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/transcriptions/{id}/transcript": _keyed("transcriptions:read"),
+        "GET /v1/transcriptions/{id}/events": _keyed("transcriptions:read"),
+        "GET /v1/speech/{id}/events": _keyed("speech:read"),
+        "GET /v1/alignments/{id}/segments": _keyed("transcriptions:read"),
+        "GET /v1/diarizations/{id}/turns": _keyed("transcriptions:read"),
+        "GET /v1/speaker-assignments/{id}/segments": _keyed("transcriptions:read"),
         "GET /v1/speech/{id}/marks": _keyed("speech:read"),
         "GET /v1/voices": _keyed("speech:read"),
         "POST /v1/audio/transcriptions": _keyed("transcriptions:write", "transcription.create", creates=True),

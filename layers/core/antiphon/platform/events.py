@@ -22,7 +22,8 @@ class Dispatch:
 
 @dataclass(frozen=True)
 class Event:
-    """``data`` is thin: ids, state, links, below 20 KB; never text of a user, never a presigned address."""
+    """``data`` is thin: ids, state, links, below 20 KB; never text of a user, never a presigned address. ``wakes``: the key of a work that
+    jobs have waited for, and that is not done any more."""
 
     id: str
     user_id: str
@@ -32,3 +33,4 @@ class Event:
     dispatch: Dispatch | None = None
     callback_url: str | None = None
     request_id: str | None = None
+    wakes: str | None = None

@@ -23,6 +23,7 @@ class EventRow(Row):
     dispatch = JSONAttribute(null=True)
     callback_url = UnicodeAttribute(null=True)
     request_id = UnicodeAttribute(null=True)
+    wakes = UnicodeAttribute(null=True)
 
 
 def event_row(rows: type[EventRow], event: Event) -> EventRow:
@@ -36,6 +37,7 @@ def event_row(rows: type[EventRow], event: Event) -> EventRow:
         dispatch=asdict(event.dispatch) if event.dispatch else None,
         callback_url=event.callback_url,
         request_id=event.request_id,
+        wakes=event.wakes,
         ttl=int((event.timestamp + KEEP).timestamp()),
     )
 
@@ -50,6 +52,7 @@ def event_of_row(row: EventRow) -> Event:
         dispatch=Dispatch(**row.dispatch) if row.dispatch else None,
         callback_url=row.callback_url,
         request_id=row.request_id,
+        wakes=row.wakes,
     )
 
 

@@ -11,6 +11,9 @@
 | federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
 | federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
+| work         | user#<usr>         | work#<key>                |                  |                 | 24 h     | which job does the work of a key            |
+| pace         | lane#<kind>#<lane> | pace                      |                  |                 |          | how fast a lane is worked off; of nobody    |
+| waiter       | user#<usr>         | waits#<key>#<job>         |                  |                 |          | jobs that wait for the work of a key        |
 | media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, list newest first, janitor       |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
 | text         | job#<job>          | text#<segment index>      |                  |                 |          | corrections of segments, in order            |

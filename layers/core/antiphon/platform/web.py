@@ -213,7 +213,11 @@ async def _once(
     secret: bool,
 ) -> Response:
     key = request.headers.get("idempotency-key")
-    stores_nothing = request.url.path in openai_errors.PATHS or request.url.path.endswith("/export")
+    stores_nothing = (
+        request.url.path in openai_errors.PATHS
+        or request.url.path.endswith("/export")
+        or request.query_params.get("dry_run", "false") not in ("false", "0")
+    )
     if request.method != "POST" or key is None or stores_nothing:
         return await call_next(request)
     body = await request.body()

@@ -18,7 +18,8 @@ from antiphon.platform.errors import Invalid, NotFound
 from antiphon.platform.ids import derived_id, is_id
 from antiphon.speech import model
 from antiphon.speech.dropped import options_of
-from antiphon.speech.model import Failure, Job, Kind, Source, Status
+from antiphon.speech.model import LISTENING, Failure, Job, Kind, Source, Status
+from antiphon.speech.outlook import Ticket, no_ticket
 from antiphon.speech.ports import JobStore, Objects, Stale, Stored, Users
 from antiphon.speech.retrying import change
 from antiphon.speech.submit import MAX_DOCUMENT
@@ -62,7 +63,15 @@ def arrival_of(record: Mapping[str, Any]) -> Arrival:
 
 class Arrive:
     def __init__(
-        self, *, jobs: JobStore, media: MediaStore, objects: Objects, users: Users, audit: AuditLog, clock: Clock
+        self,
+        *,
+        jobs: JobStore,
+        media: MediaStore,
+        objects: Objects,
+        users: Users,
+        audit: AuditLog,
+        clock: Clock,
+        ticket: Ticket = no_ticket,
     ) -> None:
         self._jobs = jobs
         self._media = media
@@ -70,6 +79,7 @@ class Arrive:
         self._users = users
         self._audit = audit
         self._clock = clock
+        self._ticket = ticket
 
     def __call__(self, arrival: Arrival) -> str:
         """Gives what was done, for the log: queued, ready, inspecting, rejected, stray, erased, gone or unchanged."""
@@ -78,7 +88,7 @@ class Arrive:
             return "gone"
         match arrival.key.split("/", 2):
             case ["uploads", user, thing] if is_id(thing, "job"):
-                return self._job(arrival, stored, user, Kind.TRANSCRIPTION, thing)
+                return self._job(arrival, stored, user, self._kind_of(user, thing), thing)
             case ["uploads", user, thing] if is_id(thing, "doc"):
                 return self._job(arrival, stored, user, Kind.DOCUMENT, thing)
             case ["uploads", user, thing] if is_id(thing, "med"):
@@ -86,6 +96,11 @@ class Arrive:
             case ["inbox", user, name] if is_id(user, "usr") and name:
                 return self._dropped(arrival, stored, user, name)
         return self._stray(arrival, "no_such_place")
+
+    def _kind_of(self, user: str, job_id: str) -> Kind:
+        """The id does not tell; most are transcriptions."""
+        known = (kind for kind in LISTENING if self._jobs.get(user, kind, job_id) is not None)
+        return next(known, Kind.TRANSCRIPTION)
 
     def _job(self, arrival: Arrival, stored: Stored, user: str, kind: Kind, job_id: str) -> str:
         known = self._jobs.get(user, kind, job_id)
@@ -97,13 +112,13 @@ class Arrive:
         wrong = self._wrong(arrival, stored, media=kind is not Kind.DOCUMENT)
         wanted = known.options.get("upload") or {}
         source = self._source(arrival, stored, wanted.get("filename"))
-        before = known.version
+        before, ticket = known.version, self._ticket(kind, known.lane)
 
         def decide(job: Job) -> model.Change | None:
             if wrong:
                 waiting = job.status is Status.AWAITING_UPLOAD
                 return model.reject(job, wrong, self._clock()) if waiting else None
-            return model.arrive(job, source, self._clock())
+            return model.arrive(job, source, self._clock(), ticket)
 
         after = change(self._jobs, user, kind, job_id, decide)
         if wrong:
@@ -165,6 +180,7 @@ class Arrive:
             options=options,
             source=None if wrong else self._source(arrival, stored, filename),
             title=filename,
+            ticket=None if wrong else self._ticket(kind, limits_of(tier).lane),
         )
         outcome = "queued"
         try:

@@ -49,6 +49,30 @@ def _format(text: str) -> str:
     return text
 
 
+def _numbers(low: float, high: float) -> Callable[[str], list[float]]:
+    """Several with commas between: temperatures."""
+
+    def read(text: str) -> list[float]:
+        try:
+            numbers = [float(part) for part in text.split(",")]
+        except ValueError:
+            numbers = []
+        if not 1 <= len(numbers) <= 10 or not all(low <= number <= high for number in numbers):
+            raise ValueError(f"is a number from {low:g} to {high:g}, or several with commas between")
+        return numbers
+
+    return read
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError("is one of " + ", ".join(names))
+        return text
+
+    return read
+
+
 def _text(text: str) -> str:
     if not 1 <= len(text) <= 200:
         raise ValueError("has 1 to 200 characters")
@@ -60,10 +84,17 @@ _KNOWN: Mapping[Kind, Mapping[str, Callable[[str], Any]]] = MappingProxyType(
         Kind.TRANSCRIPTION: {
             "language": _language,
             "model": _text,
+            "task": _one_of("transcribe", "translate"),
             "diarize": _flag,
             "align": _flag,
+            "num_speakers": _count,
             "min_speakers": _count,
             "max_speakers": _count,
+            "beam_size": _count,
+            "temperature": _numbers(0, 1),
+            "interpolate_method": _one_of("nearest", "linear", "ignore"),
+            "return_char_alignments": _flag,
+            "suppress_numerals": _flag,
             "initial_prompt": _text,
             "hotwords": _text,
         },

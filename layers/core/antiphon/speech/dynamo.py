@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from antiphon.engines.ports import Segment, Word
+from antiphon.engines.ports import Char, Segment, Word
 from antiphon.media.items import Media
 from antiphon.media.items_dynamo import MediaRow, row_of
 from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
 from antiphon.platform.errors import LeaseLost
+from antiphon.platform.events import Dispatch
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import Change, Checkpoint, Failure, Job, Kind, Source, Status
-from antiphon.speech.ports import NO_TEXTS, Chunk, Mark, Numbered, Stale, Texts
+from antiphon.speech.model import TERMINAL, WAITING, Change, Checkpoint, Failure, Job, Kind, Source, Status
+from antiphon.speech.ports import NO_TEXTS, Chunk, Holder, Holding, Mark, Numbered, Stale, Taken, Texts
 from antiphon.speech.shown import corrected
 from antiphon.speech.usage_dynamo import DynamoUsage
 
@@ -67,6 +69,27 @@ class JobRow(Row):
     result = JSONAttribute()
     speakers = JSONAttribute(null=True)
     revision = UnicodeAttribute(null=True)
+    request_key = UnicodeAttribute(null=True)
+    work_key = UnicodeAttribute(null=True)
+    copied = BooleanAttribute(null=True)
+    ticket = NumberAttribute(null=True)
+    busy_ms = NumberAttribute(default=0)
+    metered_at = UnicodeAttribute(null=True)
+
+
+class HolderRow(Row):
+    """Which job does the work of a key."""
+
+    kind = UnicodeAttribute()
+    job_id = UnicodeAttribute()
+    until = UnicodeAttribute()
+
+
+class WaiterRow(Row):
+    """A job that waits for the work of a key."""
+
+    kind = UnicodeAttribute()
+    lane = UnicodeAttribute()
 
 
 class ChunkRow(Row):
@@ -82,9 +105,21 @@ class MarkRow(Row):
     mark = JSONAttribute()
 
 
-_TEXTS = ("stage", "title", "callback_url", "request_id", "lease_owner", "message_id", "engine", "language", "revision")
-_COUNTS = ("version", "progress", "attempts", "failures", "rounds")
-_TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at")
+_TEXTS = (
+    "stage",
+    "title",
+    "callback_url",
+    "request_id",
+    "lease_owner",
+    "message_id",
+    "engine",
+    "language",
+    "revision",
+    "request_key",
+    "work_key",
+)
+_COUNTS = ("version", "progress", "attempts", "failures", "rounds", "busy_ms")
+_TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at", "metered_at")
 
 
 def _sk(kind: Kind, job_id: str) -> str:
@@ -119,6 +154,8 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         warnings=list(job.warnings),
         error=asdict(job.error) if job.error else None,
         result=dict(job.result),
+        copied=job.copied or None,
+        ticket=job.ticket,
         speakers=dict(job.speakers) or None,
         **values,
     )
@@ -147,13 +184,21 @@ def _job_of(row: JobRow) -> Job:
         warnings=tuple(row.warnings),
         error=Failure(**row.error) if row.error else None,
         result=MappingProxyType(row.result),
+        copied=bool(row.copied),
+        ticket=None if row.ticket is None else int(row.ticket),
         speakers=MappingProxyType(row.speakers or {}),
         **values,
     )
 
 
 def _segment_of(data: Mapping[str, Any]) -> Segment:
-    return Segment(**{**data, "words": tuple(Word(**w) for w in data["words"])})
+    parts = {"words": tuple(Word(**w) for w in data["words"]), "chars": tuple(Char(*c) for c in data.get("chars", ()))}
+    return Segment(**{**data, **parts})
+
+
+def _segment_data(segment: Segment) -> dict[str, Any]:
+    """Characters as lists of their values: by name they would fill a row in half a minute."""
+    return {**asdict(segment), "chars": [astuple(char) for char in segment.chars]}
 
 
 def _mark_of(data: Mapping[str, Any]) -> Mark:
@@ -170,6 +215,8 @@ class DynamoJobStore:
         self._media = table.bind(MediaRow)
         self._events = table.bind(EventRow)
         self._rows = table.bind(Row)
+        self._holders = table.bind(HolderRow)
+        self._waiters = table.bind(WaiterRow)
         self._usage = DynamoUsage(table)
 
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
@@ -185,9 +232,12 @@ class DynamoJobStore:
         chunk: Chunk | None = None,
         mark: Mark | None = None,
         media: Media | None = None,
+        holding: Holding | None = None,
+        behind: Job | None = None,
         texts: Texts = NO_TEXTS,
     ) -> None:
         before, after = change.before, change.after
+        waited, waits = (job is not None and job.stage == WAITING for job in (before, after))
         jobs = self._jobs
         condition: Any = jobs.pk.does_not_exist() if before is None else jobs.version == before.version
         if before is not None and before.lease_owner != after.lease_owner and before.lease_expires_at:
@@ -197,11 +247,24 @@ class DynamoJobStore:
 
         def fill(transaction: TransactWrite) -> None:
             transaction.save(_row_of(jobs, after), condition=condition)
+            if holding:
+                self._hold(transaction, after, holding)
+            if behind:
+                transaction.condition_check(
+                    jobs,
+                    f"user#{behind.user_id}",
+                    _sk(behind.kind, behind.id),
+                    condition=jobs.status.is_in(*(status.value for status in Status if status not in TERMINAL)),
+                )
+            if waits and not waited:
+                transaction.save(self._waiter(after))
+            if waited and not waits:
+                transaction.delete(self._waiter(after))
             if change.event:
                 transaction.save(event_row(self._events, change.event))
             if chunk and chunk.segments:
                 last = chunk.first + len(chunk.segments) - 1
-                segments = [asdict(s) for s in chunk.segments]
+                segments = [_segment_data(s) for s in chunk.segments]
                 transaction.save(
                     self._chunks(
                         f"job#{after.id}", f"seg#{last:010d}", row="chunk", first=chunk.first, segments=segments
@@ -226,11 +289,51 @@ class DynamoJobStore:
             # The answer to our own write may have been lost: then the row already is what we wanted.
             if self.get(after.user_id, after.kind, after.id) == _as_stored(after):
                 return
-            if failed[0]:
+            place = (behind is not None) + (waited and not waits)
+            if any(failed[: place + 1]):
                 raise Stale from error
+            if holding and failed[place + 1]:
+                raise Taken from error
             # Updates are the last of a transaction.
             full = [names for names, refused in zip(limited, failed[-len(limited) :], strict=True) if refused]
             raise self._exceeded(after, wanted, limits, [name for names in full for name in names]) from error
+
+    def _hold(self, transaction: TransactWrite, job: Job, holding: Holding) -> None:
+        rows = self._holders
+        row = rows(
+            f"user#{job.user_id}",
+            f"work#{holding.key}",
+            row="work",
+            kind=job.kind.value,
+            job_id=job.id,
+            until=rfc3339(holding.until),
+            ttl=int(holding.until.timestamp()),
+        )
+        free = rows.pk.does_not_exist() | (rows.until <= rfc3339(holding.now)) | (rows.job_id == job.id)
+        if holding.instead_of:
+            free |= rows.job_id == holding.instead_of
+        transaction.save(row, condition=free)
+
+    def _waiter(self, job: Job) -> WaiterRow:
+        return self._waiters(
+            f"user#{job.user_id}",
+            f"waits#{job.work_key}#{job.id}",
+            row="waiter",
+            kind=job.kind.value,
+            lane=job.lane,
+        )
+
+    def holder(self, user_id: str, key: str) -> Holder | None:
+        try:
+            row = self._holders.get(f"user#{user_id}", f"work#{key}", consistent_read=True)
+        except self._holders.DoesNotExist:
+            return None
+        return Holder(Kind(row.kind), row.job_id, from_rfc3339(row.until))
+
+    def waiting(self, user_id: str, key: str) -> Iterator[Dispatch]:
+        rows = self._waiters
+        for row in rows.query(f"user#{user_id}", rows.sk.startswith(f"waits#{key}#"), consistent_read=True):
+            yield Dispatch(row.kind, row.lane, row.sk.rsplit("#", 1)[1])
 
     def _exceeded(self, job: Job, wanted: Usage, limits: Mapping[str, int], names: list[str]) -> QuotaExceeded:
         """The first of these counters that has no room, told to the user's webhooks once a month."""
@@ -310,8 +413,9 @@ class DynamoJobStore:
         for row in self._texts.query(f"job#{job_id}", condition, consistent_read=True):
             yield int(row.sk.removeprefix("text#")), row.text
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        for row in self._marks.query(f"job#{job_id}", self._marks.sk.startswith("mark#"), consistent_read=True):
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        condition = self._marks.sk.between(f"mark#{after + 1:010d}", "mark#~")
+        for row in self._marks.query(f"job#{job_id}", condition, consistent_read=True, limit=limit):
             yield _mark_of(row.mark)
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
@@ -328,6 +432,9 @@ class DynamoJobStore:
             for row in self._rows.query(f"job#{job.id}", attributes_to_get=["pk", "sk", "row"]):
                 batch.delete(row)
                 removed += 1
+        for key in filter(None, (job.request_key, job.work_key)):
+            held = self._holders(f"user#{job.user_id}", f"work#{key}")
+            removed += _deleted(held, self._holders.job_id == job.id)
         self._forget(job)
         return removed + 1
 
@@ -355,6 +462,17 @@ class DynamoJobStore:
                 raise
             return False
         return True
+
+
+def _deleted(row: Row, condition: Condition) -> bool:
+    """Whether it was there, and so."""
+    try:
+        row.delete(condition)
+    except DeleteError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 def _kind_and_id(sk: str) -> tuple[Kind, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from antiphon.platform.errors import NotFound
 from antiphon.speech.model import Job, Kind
-from antiphon.speech.ports import JobStore, Numbered
+from antiphon.speech.ports import JobStore, Mark, Numbered
 
 FIRST_PAUSE, LAST_PAUSE, GROWTH = 0.1, 2.0, 1.3
 """Seconds between two reads, and how they grow."""
@@ -49,6 +49,24 @@ class Follow:
                 yield found
             job = now
         yield job
+
+    async def sentences(self, job: Job) -> AsyncIterator[Mark | Job]:
+        """Each spoken sentence as soon as it is stored, each once and in order, and at last the job as it ended."""
+        after = -1
+        async for now in self.changes(job):
+            # What lies beyond the checkpoint is of an earlier attempt whose text was cut otherwise.
+            while (count := now.checkpoint.count - after - 1) > 0:
+                found = await asyncio.to_thread(self._marks, job.id, after, count)
+                if not found:
+                    break
+                for mark in found:
+                    after = mark.index
+                    yield mark
+            job = now
+        yield job
+
+    def _marks(self, job_id: str, after: int, limit: int) -> list[Mark]:
+        return list(self._jobs.marks(job_id, after=after, limit=limit))
 
     def _segments(self, job_id: str, after: int) -> list[Numbered]:
         return list(self._jobs.segments(job_id, after=after))

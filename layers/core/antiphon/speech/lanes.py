@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from antiphon.media.items import INSPECTION
 from antiphon.speech.model import Kind
+from antiphon.speech.outlook import Depth
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -35,17 +37,23 @@ class SqsLanes:
     """queues, dead_letters: queue URLs by (kind, lane)."""
 
     def __init__(
-        self, client: SQSClient, *, queues: Mapping[tuple[Kind, str], str], dead_letters: Mapping[tuple[Kind, str], str]
+        self,
+        client: SQSClient,
+        *,
+        queues: Mapping[tuple[Kind, str], str],
+        dead_letters: Mapping[tuple[Kind, str], str] = MappingProxyType({}),
     ) -> None:
         self._sqs = client
         self._queues = queues
         self._dead = dead_letters
 
+    def depth(self, kind: Kind, lane: str) -> Depth:
+        found = self._sqs.get_queue_attributes(QueueUrl=self._queues[kind, lane], AttributeNames=list(_DEPTH))
+        waiting, in_hand, delayed = (int(found["Attributes"][name]) for name in _DEPTH)
+        return Depth(waiting + delayed, in_hand)
+
     def is_idle(self, kind: Kind, lane: str) -> bool:
-        depth = self._sqs.get_queue_attributes(QueueUrl=self._queues[kind, lane], AttributeNames=list(_DEPTH))[
-            "Attributes"
-        ]
-        return all(int(depth[name]) == 0 for name in _DEPTH)
+        return self.depth(kind, lane) == Depth(0, 0)
 
     def dead_jobs(self, most: int = 50) -> Iterator[DeadJob]:
         """Looks at dead letters without taking them: they stay for an operator's redrive."""

@@ -12,11 +12,23 @@ from urllib.parse import quote
 
 from antiphon.media.items import Media
 from antiphon.platform.errors import LeaseLost, NotFound
-from antiphon.platform.events import Event
+from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import Change, Job, Kind, Status
-from antiphon.speech.ports import NO_TEXTS, Chunk, Mark, Numbered, Stale, Stored, Texts, Upload
+from antiphon.speech.model import WAITING, Change, Job, Kind, Status
+from antiphon.speech.ports import (
+    NO_TEXTS,
+    Chunk,
+    Holder,
+    Holding,
+    Mark,
+    Numbered,
+    Stale,
+    Stored,
+    Taken,
+    Texts,
+    Upload,
+)
 from antiphon.speech.shown import corrected
 
 
@@ -28,6 +40,7 @@ class MemoryJobStore:
         self._chunks: dict[str, dict[int, Chunk]] = {}
         self._texts: dict[str, dict[int, str | None]] = {}
         self._marks: dict[str, dict[int, Mark]] = {}
+        self._holders: dict[tuple[str, str], Holder] = {}
         self._lock = threading.Lock()
         self.events: list[Event] = []
         self.media: dict[str, Media] = {}
@@ -45,6 +58,8 @@ class MemoryJobStore:
         chunk: Chunk | None = None,
         mark: Mark | None = None,
         media: Media | None = None,
+        holding: Holding | None = None,
+        behind: Job | None = None,
         texts: Texts = NO_TEXTS,
     ) -> None:
         with self._lock:
@@ -54,8 +69,13 @@ class MemoryJobStore:
             same = known is None if before is None else known is not None and known.version == before.version
             if same and known and before and before.lease_owner != after.lease_owner:
                 same = known.lease_expires_at == before.lease_expires_at
-            if not same:
+            first = self._jobs.get(behind.id) if behind else None
+            if not same or (behind and (first is None or first.terminal)):
                 raise Stale
+            holder = self._holders.get((after.user_id, holding.key)) if holding else None
+            fresh = holding and holder and holder.until > holding.now
+            if holding and holder and fresh and holder.job_id not in (after.id, holding.instead_of):
+                raise Taken
             used = self.usage(after.user_id, month_of(after))
             wanted, limits = counted(change, media)
             for name, limit in limits.items():
@@ -69,6 +89,8 @@ class MemoryJobStore:
             if media:
                 self.media[media.id] = media
             self._jobs[after.id] = after
+            if holding:
+                self._holders[after.user_id, holding.key] = Holder(after.kind, after.id, holding.until)
             if change.event:
                 self.events.append(change.event)
             if chunk and chunk.segments:
@@ -113,14 +135,26 @@ class MemoryJobStore:
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         yield from (chunk for _, chunk in sorted(self._chunks.get(job_id, {}).items()))
 
-    def marks(self, job_id: str) -> Iterator[Mark]:
-        yield from (mark for _, mark in sorted(self._marks.get(job_id, {}).items()))
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        yield from [mark for index, mark in sorted(self._marks.get(job_id, {}).items()) if index > after][:limit]
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
 
+    def holder(self, user_id: str, key: str) -> Holder | None:
+        return self._holders.get((user_id, key))
+
+    def waiting(self, user_id: str, key: str) -> Iterator[Dispatch]:
+        for job in list(self._jobs.values()):
+            if (job.user_id, job.work_key, job.stage) == (user_id, key, WAITING):
+                yield Dispatch(job.kind.value, job.lane, job.id)
+
     def delete(self, job: Job) -> int:
-        rows = len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, {})) + len(self._texts.pop(job.id, {}))
+        held = [at for at, holder in self._holders.items() if holder.job_id == job.id]
+        for at in held:
+            del self._holders[at]
+        rows = len(held) + len(self._marks.pop(job.id, {})) + len(self._chunks.pop(job.id, {}))
+        rows += len(self._texts.pop(job.id, {}))
         with self._lock:
             gone = self._jobs.pop(job.id, None)
             if gone:
@@ -191,12 +225,19 @@ class MemoryObjects:
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)
 
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        self.put(bucket, key, b"".join(parts), content_type=content_type)
+
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:
         found = self.objects.pop((bucket, key), None)
         if found and version in (None, found.version):
             self.put(bucket, to, found.body, content_type=found.content_type, metadata=metadata or found.metadata)
+
+    def copy(self, bucket: str, key: str, to: str) -> None:
+        body = self.read(bucket, key)
+        self.put(bucket, to, body, content_type=self.objects[bucket, key].content_type)
 
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
         if self.head(bucket, key, version) is None:

@@ -17,7 +17,7 @@ from antiphon.identity.tiers import Limits, limits_of
 from antiphon.platform.errors import TooMany
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id, is_id
-from antiphon.speech.model import Change, Job, Kind, Source, Status
+from antiphon.speech.model import LISTENING, Change, Job, Kind, Source, Status
 
 if TYPE_CHECKING:
     from antiphon.media.items import Media
@@ -54,27 +54,27 @@ class Usage:
 
 
 def contribution(job: Job | None) -> Usage:
-    """None counts for nothing: before it was made, after it was deleted."""
+    """None counts for nothing: before it was made, after it was deleted. A copy of what another job of the user found costs nobody a minute."""
     if job is None:
         return Usage()
-    void = job.status in VOID
+    void = job.status in VOID or job.copied
     audio = 0.0
-    if job.kind is Kind.TRANSCRIPTION and not void:
+    if job.kind in LISTENING and not void:
         audio = job.duration or 0.0
         if job.status is not Status.SUCCEEDED:  # a header may say too little, or nothing
             audio = max(audio, job.checkpoint.position)
     reserved = (job.options.get("upload") or {}).get("size", 0) if job.status is Status.AWAITING_UPLOAD else 0
     return Usage(
         open_jobs=0 if job.terminal else 1,
-        storage_bytes=int(reserved if job.source is None else 0 if _is_item(job.source) else job.source.size),
+        storage_bytes=int(reserved if job.source is None else 0 if _is_lent(job, job.source) else job.source.size),
         audio_ms=round(audio * 1000),
         characters=0 if void or job.kind is not Kind.SPEECH else job.characters or 0,
     )
 
 
-def _is_item(source: Source) -> bool:
-    """A media item counts for its own bytes, however many jobs work on it."""
-    return is_id(source.key.rpartition("/")[2], "med")
+def _is_lent(job: Job, source: Source) -> bool:
+    """A media item counts for its own bytes, however many jobs work on it; so does the recording of another job."""
+    return "borrowed" in job.options or is_id(source.key.rpartition("/")[2], "med")
 
 
 def delta(change: Change) -> Usage:

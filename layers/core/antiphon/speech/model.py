@@ -33,6 +33,9 @@ class Kind(StrEnum):
     SPEECH = "speech"
     DOCUMENT = "document"
     EDIT = "edit"
+    ALIGNMENT = "alignment"
+    DIARIZATION = "diarization"
+    ASSIGNMENT = "assignment"
 
 
 class Status(StrEnum):
@@ -46,13 +49,33 @@ class Status(StrEnum):
 
 
 PLACES: Mapping[Kind, str] = MappingProxyType(
-    {Kind.TRANSCRIPTION: "transcriptions", Kind.SPEECH: "speech", Kind.DOCUMENT: "documents", Kind.EDIT: "edits"}
+    {
+        Kind.TRANSCRIPTION: "transcriptions",
+        Kind.SPEECH: "speech",
+        Kind.DOCUMENT: "documents",
+        Kind.EDIT: "edits",
+        Kind.ALIGNMENT: "alignments",
+        Kind.DIARIZATION: "diarizations",
+        Kind.ASSIGNMENT: "speaker-assignments",
+    }
 )
 """Where the API has jobs of each kind."""
 EVENTS: Mapping[tuple[Kind, str], str] = MappingProxyType({(Kind.EDIT, "succeeded"): "media.edited"})
 """Events that are not called after kind and step."""
-RESULTS: Mapping[Kind, str] = MappingProxyType({Kind.TRANSCRIPTION: "transcript", Kind.DOCUMENT: "text"})
+RESULTS: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.TRANSCRIPTION: "transcript",
+        Kind.DOCUMENT: "text",
+        Kind.ALIGNMENT: "segments",
+        Kind.DIARIZATION: "turns",
+        Kind.ASSIGNMENT: "segments",
+    }
+)
 """What the API calls the result of a job, below the job itself."""
+LISTENING = (Kind.TRANSCRIPTION, Kind.ALIGNMENT, Kind.DIARIZATION)
+"""Jobs on a recording."""
+STEPS = (Kind.ALIGNMENT, Kind.DIARIZATION, Kind.ASSIGNMENT)
+"""Parts of a transcription as jobs of their own; the transcriber's worker does them, over the lanes of transcriptions."""
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
@@ -72,6 +95,12 @@ MAX_SPEAKERS = 50
 """Names of speakers in one transcript."""
 SWEEP_AFTER = timedelta(minutes=15)
 """A queued job that nobody fetched for so long is looked at by the janitor."""
+FETCHING = "fetching"
+"""The stage of a job whose recording is on its way from a customer's address."""
+FETCH_WINDOW = timedelta(hours=3)
+"""How long it may be: longer than all tries with the pauses between."""
+WAITING = "waiting"
+"""The stage of a queued job whose work another one does at the moment."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +134,8 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Job:
-    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error; ``rounds`` counts retries, ``round_at`` is when the last of them was."""
+    """``tier``: of its owner when it was made; ``characters``: of the text to speak, once known. ``version`` grows with every change and is the ``sequence`` of the events; ``attempts`` counts claims, ``failures`` those that ended in an error; ``rounds`` counts retries, ``round_at`` is when the last of them was; ``request_key`` and ``work_key``: of what was
+    asked, and of the work itself, while others may join (see once); ``copied``: it shows what another job of the user found."""
 
     id: str
     kind: Kind
@@ -143,6 +173,14 @@ class Job:
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    request_key: str | None = None
+    work_key: str | None = None
+    copied: bool = False
+    ticket: int | None = None
+    """The number of its message in the lane, as far as could be told: see outlook."""
+    busy_ms: int = 0
+    """What workers spent on it, measured up to ``metered_at`` while one has it. What a worker that died had not told of is nobody's."""
+    metered_at: datetime | None = None
     speakers: Mapping[str, str] = field(default_factory=dict)
     """Names that the owner gave to the engine's labels."""
     revision: str | None = None
@@ -186,6 +224,7 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
         "links": links,
     }
     return Event(
+        wakes=job.work_key if job.terminal else None,
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
         type=EVENTS.get((job.kind, name), f"{job.kind.value}.{name}"),
@@ -203,7 +242,17 @@ def _move(job: Job, to: Status, **changes: Any) -> Job:
     return replace(job, status=to, version=job.version + 1, **changes)
 
 
-_FREE: Mapping[str, Any] = MappingProxyType({"lease_owner": None, "lease_expires_at": None, "message_id": None})
+_FREE: Mapping[str, Any] = MappingProxyType(
+    {"lease_owner": None, "lease_expires_at": None, "message_id": None, "metered_at": None}
+)
+
+
+def _metered(job: Job, now: datetime) -> Job:
+    """With what was spent on it since it was last told of."""
+    if job.metered_at is None:
+        return job
+    spent_now = max(0, round((now - job.metered_at).total_seconds() * 1000))
+    return replace(job, busy_ms=job.busy_ms + spent_now, metered_at=now)
 
 
 def create(job: Job, now: datetime) -> Change:
@@ -211,17 +260,23 @@ def create(job: Job, now: datetime) -> Change:
     if job.status is Status.QUEUED:
         job = replace(job, queued_at=now, due_at=now + SWEEP_AFTER)
         return Change(None, job, _event(job, "queued", now, dispatch=True))
+    if job.stage == FETCHING:
+        job = replace(job, due_at=now + FETCH_WINDOW)
+        event = _event(job, "fetching", now)
+        return Change(None, job, replace(event, dispatch=Dispatch("fetch", "standard", job.id)))
     return Change(None, replace(job, due_at=now + UPLOAD_WINDOW))
 
 
-def arrive(job: Job, source: Source, now: datetime) -> Change | None:
+def arrive(job: Job, source: Source, now: datetime, ticket: int | None = None) -> Change | None:
     """The upload is there. None where that changes nothing: a repeat, an older put of the same key, or a job that has begun.
 
     A newer put of the same key replaces the source while nobody works on it.
     """
     known = job.source.sequencer if job.source else ""
     if job.status is Status.AWAITING_UPLOAD:
-        after = _move(job, Status.QUEUED, source=source, queued_at=now, due_at=now + SWEEP_AFTER)
+        after = _move(
+            job, Status.QUEUED, stage=None, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER
+        )
         # The bytes are there, and the upload's own policy held them to what was reserved: refusing would leave them to nobody.
         return Change(job, after, _event(after, "queued", now, dispatch=True), bounded=frozenset())
     if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):
@@ -254,6 +309,7 @@ def claim(job: Job, *, owner: str, message_id: str, lease: timedelta, now: datet
         message_id=message_id,
         started_at=job.started_at or now,
         due_at=None,
+        metered_at=now,
         stage="starting",
         timings=_timed(job.timings, queued_ms=now - (job.queued_at or now)) if not taken_over else job.timings,
     )
@@ -282,23 +338,30 @@ def advance(job: Job, *, owner: str, lease: timedelta, now: datetime, announce: 
     """A chunk is done. found: checkpoint, progress, stage, language, duration, engine, timings, warnings, result. Progress never falls."""
     held(job, owner)
     found["progress"] = min(99, max(job.progress, found.get("progress", job.progress)))
-    after = _move(job, Status.RUNNING, lease_expires_at=now + lease, **found)
+    after = _move(_metered(job, now), Status.RUNNING, lease_expires_at=now + lease, **found)
     return Change(job, after, _event(after, "progress", now) if announce else None)
 
 
 def finish(job: Job, *, owner: str, now: datetime, **found: Any) -> Change:
     held(job, owner)
-    after = _move(job, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
+    measured = _metered(job, now)
+    after = _move(measured, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
     # What was done is not refused: the recording may have been a little longer than it said.
     return Change(job, after, _event(after, "succeeded", now), bounded=frozenset())
 
 
 def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None) -> Change:
     """owner: of the worker that saw it fail; None where the job is given up from outside."""
-    if owner is not None:
-        held(job, owner)
+    measured = job if owner is None else _metered(held(job, owner), now)
     after = _move(
-        job, Status.FAILED, stage=None, finished_at=now, error=failure, due_at=None, failures=job.failures + 1, **_FREE
+        measured,
+        Status.FAILED,
+        stage=None,
+        finished_at=now,
+        error=failure,
+        due_at=None,
+        failures=job.failures + 1,
+        **_FREE,
     )
     return Change(job, after, _event(after, "failed", now))
 
@@ -307,7 +370,7 @@ def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = 
     """Back to the queue with its checkpoint: the worker drains (no failure) or met something that may pass. The message itself stays in the queue."""
     held(job, owner)
     after = _move(
-        job,
+        _metered(job, now),
         Status.QUEUED,
         stage=None,
         queued_at=now,
@@ -317,6 +380,22 @@ def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = 
         **_FREE,
     )
     return Change(job, after, _event(after, "queued", now))
+
+
+def wait(job: Job, *, owner: str, now: datetime, work_key: str) -> Change:
+    """Another job does this very work: back to the queue without a message, until that one has ended."""
+    held(job, owner)
+    after = _move(
+        _metered(job, now),
+        Status.QUEUED,
+        stage=WAITING,
+        queued_at=now,
+        due_at=now + SWEEP_AFTER,
+        error=None,
+        work_key=work_key,
+        **_FREE,
+    )
+    return Change(job, after)
 
 
 def cancel(job: Job, now: datetime) -> Change:
@@ -356,6 +435,7 @@ def retry(job: Job, now: datetime) -> Change:
         rounds=job.rounds + 1,
         round_at=now,
         failures=0,
+        ticket=None,
         warnings=(),
     )
     return Change(job, after, _event(after, "queued", now, dispatch=True))
@@ -401,6 +481,6 @@ def postpone(job: Job, until: datetime) -> Change:
 
 
 def dispatch_again(job: Job, now: datetime) -> Change:
-    """The message of a job was lost: send it once more."""
+    """The message of a job was lost, or it waited for another that has ended: send it once more."""
     after = replace(job, version=job.version + 1, due_at=now + SWEEP_AFTER if job.status is Status.QUEUED else None)
     return Change(job, after, _event(after, "queued", now, dispatch=True))

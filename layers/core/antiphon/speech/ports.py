@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from antiphon.engines.ports import Segment, Word
 from antiphon.identity.ports import Standing
 from antiphon.media.items import Media
+from antiphon.platform.events import Dispatch
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import Usage
 from antiphon.speech.model import Change, Job, Kind
@@ -44,7 +45,8 @@ class Numbered:
 
 @dataclass(frozen=True)
 class Mark:
-    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object while the job runs."""
+    """One spoken sentence: its place, text and times in seconds from the beginning of the speech; ``key``: its audio object, which is kept for
+    two days; ``digest``: of all that it sounds after, so that the same sentence need not be spoken again."""
 
     index: int
     text: str
@@ -52,6 +54,30 @@ class Mark:
     end: float
     words: tuple[Word, ...]
     key: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Which job does, or did, the work of a key; until then others join it."""
+
+    kind: Kind
+    job_id: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A job takes the work of a key upon itself, ``instead_of`` the one that was seen to hold it: that one failed, or is gone."""
+
+    key: str
+    until: datetime
+    now: datetime
+    instead_of: str | None = None
+
+
+class Taken(Exception):
+    """Another job took the work of this key first: look again. Nothing was written. Never reaches a user."""
 
 
 class JobStore(Protocol):
@@ -65,10 +91,13 @@ class JobStore(Protocol):
         chunk: Chunk | None = None,
         mark: Mark | None = None,
         media: Media | None = None,
+        holding: Holding | None = None,
+        behind: Job | None = None,
         texts: Texts = NO_TEXTS,
     ) -> None:
-        """Job, event and chunk (new, or the same segments once more), mark, new media item or corrected texts (by index; None is the engine's
-        again; at most 90) in one transaction; the bytes of the item are held to the limit of its owner. Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists),
+        """Job, event and chunk (new, or the same segments once more), mark, new media item, holding or corrected texts (by index; None is the engine's
+        again; at most 90) in one transaction; behind: the job that this one waits for from now on. The bytes of the item are held to the limit of its owner.
+        Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists) or ``behind`` has ended, Taken where the work has another holder,
         QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
@@ -85,13 +114,20 @@ class JobStore(Protocol):
     ) -> Page[Job]:
         """Newest first. filters: ``status``, ``language``."""
 
+    def holder(self, user_id: str, key: str) -> Holder | None:
+        """One consistent read. It may be past its time."""
+
+    def waiting(self, user_id: str, key: str) -> Iterable[Dispatch]:
+        """Of the jobs that wait for the work of the key."""
+
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
         """Segments with an index above ``after``, corrected where they were, in order, read page by page as they are taken."""
 
     def chunks(self, job_id: str) -> Iterator[Chunk]:
         """The segments as the engine gave them, in the chunks in which they were stored."""
 
-    def marks(self, job_id: str) -> Iterator[Mark]: ...
+    def marks(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Mark]:
+        """Marks with an index above ``after``, in order, read page by page as they are taken."""
 
     def due(self, now: datetime, limit: int = 100) -> Iterable[Job]:
         """Jobs whose ``due_at`` has passed."""
@@ -100,7 +136,7 @@ class JobStore(Protocol):
         """What is counted for the user. month: ``2026-11``; what stands at the moment is the same in each."""
 
     def delete(self, job: Job) -> int:
-        """Remove chunks, marks and at last the job itself; gives the number of rows. Safe to repeat."""
+        """Remove chunks, marks, holdings and at last the job itself; gives the number of rows. Safe to repeat."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +179,16 @@ class Objects(Protocol):
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None: ...
 
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        """While they come, in bounded memory. There is no object where the parts raise; what they raise is raised."""
+
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:
         """Copy, then delete. Safe to repeat."""
+
+    def copy(self, bucket: str, key: str, to: str) -> None:
+        """Raises NotFound."""
 
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
         """One object, or one version of it: (objects, versions). Safe to repeat."""

@@ -10,7 +10,7 @@ from antiphon.media.items import Media
 from antiphon.platform.clock import Clock
 from antiphon.speech import model
 from antiphon.speech.model import Change, Job
-from antiphon.speech.ports import Chunk, JobStore, Mark, Stale
+from antiphon.speech.ports import Chunk, Holding, JobStore, Mark, Stale
 
 QUIET = timedelta(milliseconds=500)
 """Between two progress events of one job."""
@@ -28,18 +28,32 @@ class Progress:
         self._announced: datetime | None = None
 
     def advance(
-        self, *, chunk: Chunk | None = None, mark: Mark | None = None, quiet: bool = False, **found: Any
+        self,
+        *,
+        chunk: Chunk | None = None,
+        mark: Mark | None = None,
+        holding: Holding | None = None,
+        quiet: bool = False,
+        **found: Any,
     ) -> None:
-        """found: what `model.advance` takes. quiet: no event, whatever the time."""
+        """found: what `model.advance` takes. quiet: no event, whatever the time. Raises Taken where somebody else holds that work."""
         now = self._clock()
         announce = not quiet and (self._announced is None or now - self._announced >= QUIET)
 
         def decide(job: Job, at: datetime) -> Change:
             return model.advance(job, owner=self._owner, lease=self._lease, now=at, announce=announce, **found)
 
-        self._write(decide, chunk, mark)
+        self._write(decide, chunk, mark, holding=holding)
         if announce:
             self._announced = now
+
+    def refresh(self) -> None:
+        self.job = model.held(self._store.get(self.job.user_id, self.job.kind, self.job.id), self._owner)
+
+    def wait(self, behind: Job, work_key: str) -> None:
+        """Raises Stale where that job has ended: then there is nothing to wait for."""
+        change = model.wait(self.job, owner=self._owner, now=self._clock(), work_key=work_key)
+        self._store.apply(change, behind=behind)
 
     def finish(self, *, media: Media | None = None, **found: Any) -> None:
         """media: a new item that the job made."""
@@ -51,14 +65,15 @@ class Progress:
         chunk: Chunk | None = None,
         mark: Mark | None = None,
         media: Media | None = None,
+        holding: Holding | None = None,
     ) -> None:
         while True:
             change = decide(self.job, self._clock())
             try:
-                self._store.apply(change, chunk=chunk, mark=mark, media=media)
+                self._store.apply(change, chunk=chunk, mark=mark, media=media, holding=holding)
             except Stale:
                 # Somebody changed what is theirs to change, a title for instance; or took the job away.
-                self.job = model.held(self._store.get(self.job.user_id, self.job.kind, self.job.id), self._owner)
+                self.refresh()
                 continue
             self.job = change.after
             return

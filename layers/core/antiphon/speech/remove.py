@@ -43,8 +43,9 @@ class Remove:
         for bucket, prefix in self._places(job):
             removed = self._objects.delete_prefix(bucket, prefix)
             objects, versions = objects + removed[0], versions + removed[1]
-        if job.source and job.source.key.startswith(
-            "inbox/"
+        own = job.source and "borrowed" not in job.options
+        if (
+            own and job.source and job.source.key.startswith("inbox/")
         ):  # the same name may belong to a later job: only this one's version goes
             removed = self._objects.delete(job.source.bucket, job.source.key, job.source.version)
             objects, versions = objects + removed[0], versions + removed[1]

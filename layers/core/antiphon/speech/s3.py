@@ -105,6 +105,11 @@ class S3Objects:
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self._s3.upload_file(path, bucket, key, ExtraArgs={"ContentType": content_type}, Config=_in_this_thread())
 
+    def upload_parts(self, bucket: str, key: str, parts: Iterator[bytes], *, content_type: str) -> None:
+        self._s3.upload_fileobj(
+            _Readable(parts), bucket, key, ExtraArgs={"ContentType": content_type}, Config=_in_this_thread()
+        )
+
     def move(
         self, bucket: str, key: str, to: str, *, version: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:
@@ -113,6 +118,12 @@ class S3Objects:
             # The managed copy goes part by part above the 5 GB that one CopyObject may have.
             self._s3.copy(_at(bucket, key, version), bucket, to, ExtraArgs=extra, Config=_in_this_thread())
         self.delete(bucket, key)
+
+    def copy(self, bucket: str, key: str, to: str) -> None:
+        try:
+            self._s3.copy({"Bucket": bucket, "Key": key}, bucket, to, Config=_in_this_thread())
+        except ClientError as error:
+            raise _missing(error, key) from error
 
     def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[int, int]:
         found = [v for v in self._versions(bucket, key) if v["Key"] == key and version in (None, v["VersionId"])]
@@ -140,6 +151,24 @@ class S3Objects:
                     {"Error": {"Code": first.get("Code", "InternalError"), "Message": first.get("Message", "")}},
                     "DeleteObjects",
                 )
+
+
+class _Readable:
+    """Parts as the file that boto3 wants to read: it asks for a part of an upload at a time."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._rest = bytearray()
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._rest) < size:
+            part = next(self._parts, None)
+            if part is None:
+                break
+            self._rest += part
+        taken = bytes(self._rest if size < 0 else self._rest[:size])
+        del self._rest[: len(taken)]
+        return taken
 
 
 def _in_this_thread() -> Any:

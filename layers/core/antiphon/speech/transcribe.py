@@ -2,81 +2,51 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import fields
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING
 
-from antiphon.engines.ports import Transcriber, TranscriptionOptions, Vad
+from antiphon.engines.ports import Diarizer, Speakers, Transcriber, TranscriptionOptions, Vad
 from antiphon.platform.clock import Clock
-from antiphon.platform.errors import MediaError, NotFound
-from antiphon.speech.model import Checkpoint, Job, Source, spent
-from antiphon.speech.ports import Chunk, JobStore, Objects
+from antiphon.platform.errors import MediaError
+from antiphon.speech.diarize import diarized
+from antiphon.speech.model import Checkpoint, Job, spent
+from antiphon.speech.once import Once
+from antiphon.speech.ports import Chunk, JobStore
 from antiphon.speech.progress import Progress
+from antiphon.speech.recordings import Prepared, Recording, Recordings
+from antiphon.speech.speakers import Turns
 from antiphon.work.lease import Lease
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     import numpy as np
 
-REJECTED = frozenset({"unsupported_media"})
-"""Codes of what is no recording at all: the object is put aside."""
-
-
-class Recording(Protocol):
-    """A recording being decoded: an iterator of float32 blocks, mono, 16 kHz, from where it was asked to start."""
-
-    decoded: float
-    warnings: tuple[str, ...]
-
-    @property
-    def duration(self) -> float | None: ...
-
-    def __iter__(self) -> Iterator[np.ndarray]: ...
-
-
-Decode = Callable[[Path, float], AbstractContextManager[Recording]]
-"""Probes the file and begins to decode it from so many seconds on, to the sample. Raises MediaError."""
-
-
-@dataclass
-class Prepared:
-    """What was done before the claim; good for this source and position only."""
-
-    source: Source
-    position: float
-    folder: Path
-    download_ms: int
-    opened: AbstractContextManager[Recording] | None = None
-    recording: Recording | None = None
-    error: Exception | None = None
+HEARD = 80
+"""Progress in percent at which the text of a recording is there whose speakers are told apart afterwards."""
+NO_DIARIZER = "Telling speakers apart is not configured here; no speakers were assigned."
 
 
 class Transcribe:
+    """First the text, chunk by chunk, each stored and to be seen before the next begins; then, where it is wanted, who speaks, over the whole
+    recording. An attempt that is not the first goes on after the last chunk; the speakers are found in one piece."""
+
     def __init__(
         self,
         *,
         store: JobStore,
-        objects: Objects,
+        recordings: Recordings,
         engine: Transcriber,
-        decode: Decode,
-        work_dir: Path,
+        diarizer: Diarizer | None,
         clock: Clock,
-        logger: Logger,
     ) -> None:
         self._store = store
-        self._objects = objects
+        self._recordings = recordings
         self._engine = engine
-        self._decode = decode
-        self._work_dir = work_dir
+        self._diarizer = diarizer
         self._clock = clock
-        self._logger = logger
+        self._once = Once(store, engine.name if diarizer is None else f"{engine.name} and a diarizer", clock)
         self._speed = 0.2
         """Seconds of work per second of audio, as of late."""
         self._left: float | None = None
@@ -86,68 +56,59 @@ class Transcribe:
         return None if left is None else left * self._speed
 
     def prepare(self, job: Job) -> Prepared | None:
-        """The file here, and its decoder started. What is wrong with it is said when the job is run."""
-        if job.source is None:
-            return None
-        started = time.perf_counter()
-        folder = Path(tempfile.mkdtemp(dir=self._work_dir))
-        prepared = Prepared(job.source, job.checkpoint.position, folder, 0)
-        path = folder / "recording"
-        try:
-            self._objects.download(job.source.bucket, job.source.key, str(path), version=job.source.version)
-            prepared.download_ms = round((time.perf_counter() - started) * 1000)
-            opened = self._decode(path, prepared.position)
-            prepared.recording = opened.__enter__()
-            prepared.opened = opened
-        except Exception as error:  # noqa: BLE001 - kept, and raised when the job is run
-            prepared.error = error
-        return prepared
+        return self._recordings.prepare(job, job.checkpoint.position)
 
     def discard(self, prepared: Prepared | None) -> None:
-        if prepared is None:
-            return
-        try:
-            if prepared.opened:
-                prepared.opened.__exit__(None, None, None)
-        finally:
-            shutil.rmtree(prepared.folder, ignore_errors=True)
+        self._recordings.discard(prepared)
 
     def run(self, job: Job, lease: Lease, prepared: Prepared | None) -> None:
-        if prepared and (prepared.source, prepared.position) != (job.source, job.checkpoint.position):
-            self.discard(prepared)
-            prepared = None
         try:
-            lease.check()
-            if "rejected" in job.result:
-                self._put_aside(job)
-            prepared = prepared or self.prepare(job)
-            if prepared is None:
-                raise NotFound("The job has no recording.")
-            if prepared.error:
-                raise prepared.error
-            self._transcribe(job, lease, prepared)
-        except MediaError as error:
-            if error.code in REJECTED and "rejected" not in job.result:
+            position = job.checkpoint.position
+            with self._recordings.held(job, lease, prepared, position) as held:
+                _check(job, held.sha256)
                 progress = Progress(self._store, job, owner=lease.owner, lease=lease.span, clock=self._clock)
-                progress.advance(quiet=True, result={"rejected": {"code": error.code, "detail": error.detail}})
-                self._put_aside(progress.job)
-            raise
+                if self._once.copied(progress, lease, f"sha256:{held.sha256}", self._copy):
+                    return
+                job = progress.job
+                if job.checkpoint.position == position:
+                    self._transcribe(job, lease, held)
+                    return
+            # A copy that broke off came so far.
+            with self._recordings.held(job, lease, None, job.checkpoint.position) as held:
+                self._transcribe(job, lease, held)
         finally:
             self._left = None
-            self.discard(prepared)
 
-    def _put_aside(self, job: Job) -> NoReturn:
-        """Raises the MediaError that the job remembers: once the object is moved, another attempt could not find it out again."""
-        code, detail = job.result["rejected"]["code"], job.result["rejected"]["detail"]
-        if job.source:
-            self._objects.move(
-                job.source.bucket,
-                job.source.key,
-                f"rejected/{job.user_id}/{job.id}",
-                version=job.source.version,
-                metadata={"reason": code},
+    def _copy(self, progress: Progress, lease: Lease, first: Job) -> bool:
+        """Chunk by chunk, as if they were heard: where it breaks off, the engine or the next attempt goes on."""
+        for chunk in self._store.chunks(first.id):
+            at = progress.job.checkpoint
+            if chunk.first < at.count:
+                continue
+            if chunk.first > at.count:
+                return False  # it is being deleted
+            end = max(at.position, chunk.segments[-1].end)
+            progress.advance(
+                chunk=chunk,
+                checkpoint=Checkpoint(end, at.count + len(chunk.segments)),
+                progress=_percent(end, first.duration, 99),
+                stage="copying",
+                engine=first.engine,
+                language=first.language,
+                duration=first.duration,
             )
-        raise MediaError(detail, code=code)
+            lease.check()
+        if progress.job.checkpoint.count != first.checkpoint.count:
+            return False
+        progress.finish(
+            engine=first.engine,
+            language=first.language,
+            duration=first.duration,
+            warnings=first.warnings,
+            timings=progress.job.timings,
+            result=first.result,
+        )
+        return True
 
     def _transcribe(self, job: Job, lease: Lease, prepared: Prepared) -> None:
         recording = prepared.recording
@@ -157,48 +118,72 @@ class Transcribe:
         decoding = _Timed(recording)
         first = job.checkpoint.count
         self._left = recording.duration and recording.duration - job.checkpoint.position
-        language, began = job.language, time.perf_counter()
-        last = began
+        language, last = job.language, time.perf_counter()
         waited = timedelta(milliseconds=prepared.download_ms)
-        warnings = tuple(self._engine.unmet(options))
+        diarize = options.wants_speakers and self._diarizer is not None
+        told = (*job.warnings, *self._engine.unmet(options))
+        if options.wants_speakers and not diarize:
+            told = (*told, NO_DIARIZER)
         for chunk in self._engine.transcribe(decoding, options, offset=job.checkpoint.position):
             language = chunk.language or language
             now = time.perf_counter()
             self._observe(now - last, chunk.end - progress.job.checkpoint.position)
-            decoded = decoding.take()
+            read = decoding.take()
             timings = spent(
                 progress.job,
                 download_ms=waited,
-                decode_ms=timedelta(seconds=decoded),
-                transcribe_ms=timedelta(seconds=max(0.0, now - last - decoded)),
+                decode_ms=timedelta(seconds=read),
+                transcribe_ms=timedelta(seconds=max(0.0, now - last - read - chunk.align_seconds)),
+                **({"align_ms": timedelta(seconds=chunk.align_seconds)} if chunk.align_seconds else {}),
             )
             waited = timedelta(0)
             duration = recording.duration
+            told = tuple(dict.fromkeys((*told, *chunk.warnings)))
             progress.advance(
                 chunk=Chunk(first, chunk.segments),
                 checkpoint=Checkpoint(chunk.end, first + len(chunk.segments)),
-                progress=_percent(chunk.end, duration),
+                progress=_percent(chunk.end, duration, HEARD if diarize else 99),
                 stage="transcribing",
                 engine=self._engine.name,
                 language=language,
                 duration=duration,
                 timings=timings,
-                warnings=warnings,
+                warnings=told,
             )
             first += len(chunk.segments)
             self._left = duration and max(0.0, duration - chunk.end)
             last = time.perf_counter()
             lease.check()
-        self._finish(progress, recording, warnings, first)
+        self._left = 0.0
+        speakers = self._speakers(progress, lease, prepared, options) if diarize else None
+        self._finish(progress, recording, told, {"segments": first} | ({"speakers": speakers} if diarize else {}))
 
-    def _finish(self, progress: Progress, recording: Recording, warnings: tuple[str, ...], count: int) -> None:
-        job = progress.job
+    def _speakers(
+        self, progress: Progress, lease: Lease, prepared: Prepared, options: TranscriptionOptions
+    ) -> list[str]:
+        """Every segment once more, with who says it; gives their labels. Doing it twice writes the same."""
+        assert self._diarizer is not None
+        job, started = progress.job, time.perf_counter()
+        progress.advance(stage="diarizing", progress=HEARD)
+        turns = Turns(
+            diarized(self._diarizer, self._recordings, progress, lease, prepared, speakers_of(options), HEARD)
+        )
+        for chunk in self._store.chunks(job.id):
+            progress.advance(quiet=True, chunk=Chunk(chunk.first, turns.assign(chunk.segments)), stage="assigning")
+            lease.check()
+        took = timedelta(seconds=time.perf_counter() - started)
+        progress.advance(quiet=True, timings=spent(progress.job, diarize_ms=took))
+        return list(turns.speakers)
+
+    def _finish(
+        self, progress: Progress, recording: Recording, told: tuple[str, ...], result: dict[str, object]
+    ) -> None:
         progress.finish(
             engine=self._engine.name,
             duration=round(recording.decoded, 3),
-            warnings=warnings + tuple(recording.warnings),
-            timings=job.timings,
-            result={"segments": count},
+            warnings=tuple(dict.fromkeys((*told, *recording.warnings))),
+            timings=progress.job.timings,
+            result=result,
         )
 
     def _observe(self, seconds: float, audio: float) -> None:
@@ -229,8 +214,14 @@ class _Timed:
         return taken
 
 
-def _percent(position: float, duration: float | None) -> int:
-    return 0 if not duration else min(99, int(100 * position / duration))
+def _check(job: Job, sha256: str) -> None:
+    declared = (job.options.get("upload") or {}).get("sha256")
+    if declared and declared != sha256:
+        raise MediaError("The file is not the one whose SHA-256 was declared.", code="checksum_mismatch")
+
+
+def _percent(position: float, duration: float | None, of: int) -> int:
+    return 0 if not duration else min(of, int(of * position / duration))
 
 
 def options_of(job: Job) -> TranscriptionOptions:
@@ -240,3 +231,7 @@ def options_of(job: Job) -> TranscriptionOptions:
     if job.checkpoint.position and job.language:  # what was detected in the first part holds for the rest
         given["language"] = job.language
     return TranscriptionOptions(**given, vad=Vad(**job.options.get("vad", {})))
+
+
+def speakers_of(options: TranscriptionOptions) -> Speakers:
+    return Speakers(options.num_speakers, options.min_speakers, options.max_speakers)

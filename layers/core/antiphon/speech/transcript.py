@@ -22,6 +22,7 @@ def transcript_of(job: Job, segments: Iterable[Numbered]) -> Transcript:
             words=segment.words,
             machine_text=n.machine_text,
             speaker_label=n.segment.speaker,
+            chars=segment.chars,
         )
         for n in segments
         for segment in (named(n.segment, job.speakers),)

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from antiphon.platform.clock import rfc3339
-from antiphon.speech.model import Job, Kind
+from antiphon.speech.model import PLACES, RESULTS, STEPS, Job, Kind
+from antiphon.speech.outlook import NOTHING_AHEAD, Cost, Estimate, Eta, Outlook, cost_of
 from antiphon.speech.ports import Mark, Numbered, Upload
 from antiphon.speech.shown import named
 
@@ -17,7 +18,15 @@ def _time(moment: datetime | None) -> str | None:
     return rfc3339(moment) if moment else None
 
 
-def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = None) -> dict[str, Any]:
+def job_view(
+    job: Job,
+    *,
+    upload: Upload | None = None,
+    audio_url: str | None = None,
+    joined: bool = False,
+    outlook: Outlook = NOTHING_AHEAD,
+) -> dict[str, Any]:
+    """joined: this answers a request for work that the job did already. outlook: not known in lists."""
     view: dict[str, Any] = {
         "id": job.id,
         "kind": job.kind.value,
@@ -38,9 +47,18 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
     if job.kind is Kind.DOCUMENT:
         return view | _document(job, upload)
     view |= {"language": job.language, "duration": job.duration}
+    if job.kind in (Kind.TRANSCRIPTION, Kind.SPEECH):
+        view |= {
+            "deduplicated": joined or job.copied,
+            "queue_position": outlook.queue_position,
+            "eta": _eta(outlook.eta),
+            "cost": _cost(cost_of(job)),
+        }
     if job.kind is Kind.TRANSCRIPTION:
         labels = dict.fromkeys(job.result.get("speakers", ()))
         view |= {"speakers": {**labels, **job.speakers}, "upload": upload_view(upload) if upload else None}
+    elif job.kind in STEPS:
+        view |= _step(job, upload)
     elif job.kind is Kind.EDIT:
         made = job.result.get("media_id")
         view |= {
@@ -57,8 +75,46 @@ def job_view(job: Job, *, upload: Upload | None = None, audio_url: str | None = 
             "characters": job.options.get("characters") or job.result.get("characters"),
             "audio_url": audio_url,
             "marks_url": f"/v1/speech/{job.id}/marks",
+            "parts": {"done": job.checkpoint.count, "total": job.result.get("sentences")},
         }
     return view
+
+
+def _eta(eta: Eta | None) -> dict[str, Any] | None:
+    return {"at": rfc3339(eta.at), "error": eta.error} if eta else None
+
+
+def _cost(cost: Cost | None) -> dict[str, float] | None:
+    return {"gpu_seconds": cost.gpu_seconds, "usd": cost.usd} if cost else None
+
+
+def estimate_view(kind: Kind, estimate: Estimate, joins: Job | None) -> dict[str, Any]:
+    """What a request would cost. Whoever joins a job pays nothing."""
+    return {
+        "dry_run": True,
+        "kind": kind.value,
+        "audio_seconds": estimate.amount if kind is Kind.TRANSCRIPTION else None,
+        "characters": round(estimate.amount or 0) if kind is Kind.SPEECH and estimate.amount is not None else None,
+        "cost": {"gpu_seconds": 0.0, "usd": 0.0} if joins else _cost(estimate.cost),
+        "queue_position": None if joins else estimate.queue_position,
+        "eta": None if joins else _eta(estimate.eta),
+        "joins": joins.id if joins else None,
+    }
+
+
+def _step(job: Job, upload: Upload | None) -> dict[str, Any]:
+    place = f"/v1/{PLACES[job.kind]}/{job.id}"
+    return {
+        **{name: job.options.get(name) for name in ("transcription_id", "alignment_id", "diarization_id")},
+        "speakers": job.result.get("speakers"),
+        "links": {"self": place, RESULTS[job.kind]: f"{place}/{RESULTS[job.kind]}"},
+        "upload": upload_view(upload) if upload else None,
+    }
+
+
+def turn_view(numbered: Numbered) -> dict[str, Any]:
+    segment = numbered.segment
+    return {"index": numbered.index, "start": segment.start, "end": segment.end, "speaker": segment.speaker}
 
 
 def _document(job: Job, upload: Upload | None) -> dict[str, Any]:
@@ -95,6 +151,7 @@ def segment_view(job: Job, numbered: Numbered) -> dict[str, Any]:
         "speaker_label": numbered.segment.speaker,
         "confidence": segment.confidence,
         "words": [asdict(word) for word in segment.words],
+        **({"chars": [asdict(char) for char in segment.chars]} if segment.chars else {}),
     }
 
 

@@ -50,9 +50,10 @@ _NAME = r"[a-z0-9_]+(?:\.[a-z0-9_]+)*"
 EVENT_NAME = re.compile(_NAME)
 PATTERN = re.compile(rf"\*|{_NAME}(?:\.\*)?")
 TEST_EVENT = "webhook.test"
+_KINDS = ("transcription", "speech", "edit", "run", "document", "alignment", "diarization", "assignment")
 _STEPS = ("queued", "started", "progress", "succeeded", "failed", "canceled")
 EVENT_TYPES = (
-    *(f"{kind}.{step}" for kind in ("transcription", "speech", "edit", "run", "document") for step in _STEPS),
+    *(f"{kind}.{step}" for kind in _KINDS for step in _STEPS),
     "transcription.updated",
     *(f"device.command.{step}" for step in ("awaiting_confirmation", "pending", "succeeded", "failed", "canceled")),
     "media.uploaded",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -68,6 +68,11 @@ class DeliveryQueue(Protocol):
     def send(self, errand: Errand, *, delay: timedelta = timedelta(0), request_id: str | None = None) -> None:
         """The endpoint is the message group, so that one endpoint cannot hold up the others. delay: rounded up to whole seconds, none if
         negative; ValueError above the 900 s that SQS can hold."""
+
+
+class Waiters(Protocol):
+    def waiting(self, user_id: str, key: str) -> Iterable[Dispatch]:
+        """Jobs that wait for the work of the key."""
 
 
 class Lanes(Protocol):

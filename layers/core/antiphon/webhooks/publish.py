@@ -8,7 +8,7 @@ from antiphon.identity.mail import Kind, Mail, Mails
 from antiphon.platform.events import MAIL, Event
 from antiphon.search.follow import IndexQueue, errand_of_event, errand_of_removed
 from antiphon.webhooks.model import CALLBACK, Errand, matches
-from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes
+from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes, Waiters
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Publisher:
     queue: DeliveryQueue
     mails: Mails
     index: IndexQueue
+    waiters: Waiters
 
     def publish(self, event: Event) -> int:
         """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
@@ -26,6 +27,8 @@ class Publisher:
             self.mails.send(mail, request_id=event.request_id)
         elif event.dispatch:
             self.lanes.send(event.user_id, event.dispatch, request_id=event.request_id)
+        for dispatch in self.waiters.waiting(event.user_id, event.wakes) if event.wakes else ():
+            self.lanes.send(event.user_id, dispatch, request_id=event.request_id)
         if errand := errand_of_event(event):
             self.index.send(errand, request_id=event.request_id)
         receivers = [e.id for e in self.endpoints.of_user(event.user_id) if e.active and matches(e.events, event.type)]

@@ -14,6 +14,10 @@ class Drained(Exception):
     """The work stopped between two chunks because the worker was told to."""
 
 
+class Waits(Exception):
+    """Another job does the same work. The job went back without a message; it is sent one when the other has ended."""
+
+
 class Lease:
     """What the work knows of its claim: whose it is, for how long, and whether to go on."""
 

@@ -47,15 +47,14 @@ class Settings:
     @classmethod
     def read(cls, kind: str, engine_variable: str, env: Mapping[str, str]) -> Settings:
         """kind: ``TRANSCRIPTION`` or ``SPEECH``. Raises KeyError with the name of what is missing."""
-        engine = env[engine_variable]
-        prefix = f"{engine.upper()}_"
+        engine, engine_settings = _engine(engine_variable, f"{env[engine_variable].upper()}_", env)
         return cls(
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
             results_bucket=env["RESULTS_BUCKET"],
             queues=(("priority", env[f"{kind}_PRIORITY_QUEUE_URL"]), ("standard", env[f"{kind}_QUEUE_URL"])),
             engine=engine,
-            engine_settings={k.removeprefix(prefix).lower(): v for k, v in env.items() if k.startswith(prefix)},
+            engine_settings=engine_settings,
             lease=timedelta(seconds=int(env.get("LEASE_SECONDS", "60"))),
             work_dir=Path(env.get("WORK_DIR", "/tmp/antiphon")) / engine_variable.lower(),
             agent=env.get("ECS_AGENT_URI"),
@@ -63,6 +62,15 @@ class Settings:
             models=Models.read(env),
             alive_file=Path(env["ALIVE_FILE"]) if "ALIVE_FILE" in env else None,
         )
+
+    @staticmethod
+    def other(variable: str, env: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+        """A further engine and its settings, which its variable stands before: ``DIARIZER``, ``DIARIZER_MODEL_DIR`` and so on. Empty for none."""
+        return _engine(variable, f"{variable}_", env)
+
+
+def _engine(variable: str, prefix: str, env: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    return env.get(variable, ""), {k.removeprefix(prefix).lower(): v for k, v in env.items() if k.startswith(prefix)}
 
 
 def own_folder(work_dir: Path) -> Path:

@@ -25,7 +25,7 @@ from antiphon.work.failures import verdict
 from antiphon.work.health import Pulse
 from antiphon.work.heartbeat import Heartbeat
 from antiphon.work.inbox import Held, Inbox
-from antiphon.work.lease import Drained, Lease
+from antiphon.work.lease import Drained, Lease, Waits
 from antiphon.work.protection import Protection
 from antiphon.work.queue import Lane, Message, MessageLost
 
@@ -52,7 +52,7 @@ class Work(Protocol):
     def discard(self, prepared: Any) -> None: ...
 
     def run(self, job: Job, lease: Lease, prepared: Any) -> None:
-        """From the job's checkpoint to its end. Raises JobError, LeaseLost, Drained."""
+        """From the job's checkpoint to its end. Raises JobError, LeaseLost, Drained, Waits."""
 
     def remaining(self) -> float | None:
         """Seconds until the running job ends, as far as can be told."""
@@ -225,6 +225,9 @@ class Worker:
         except Drained:
             self._settle(job, owner, lambda now_job, now: model.hand_back(now_job, owner=owner, now=now))
             return Outcome("later", 0)
+        except Waits:
+            self._logger.info("waits for another job", extra={"job_id": job.id})
+            return Outcome("deleted")
         except LeaseLost:
             self._logger.info("gone from us", extra={"job_id": job.id})
             return Outcome("dropped")

@@ -40,7 +40,7 @@ class TranscribeTool:
         wanted = NewJob(
             options=options, metadata={"run_id": run.id}, media_id=asked.media_id, request_id=run.request_id
         )
-        job = self._submit.transcription(Caller(run.user_id, run.tier), wanted, seed_of(run.id, seed))
+        job = self._submit.transcription(Caller(run.user_id, run.tier), wanted, seed_of(run.id, seed)).job
         return Waiting(job.id, {"transcription_id": job.id, "link": f"/v1/transcriptions/{job.id}"})
 
     def check(self, run: Run, waits_for: str) -> Result | None:
@@ -83,7 +83,7 @@ class SpeakTool:
         asked = parsed(SpeakArguments, arguments)
         options = {"voice": asked.voice or self._voice, "format": asked.format, "speed": 1.0}
         wanted = NewJob(options=options, metadata={"run_id": run.id}, text=asked.text, request_id=run.request_id)
-        job = self._submit.speech(Caller(run.user_id, run.tier), wanted, seed_of(run.id, seed))
+        job = self._submit.speech(Caller(run.user_id, run.tier), wanted, seed_of(run.id, seed)).job
         return Waiting(job.id, {"speech_id": job.id, "link": f"/v1/speech/{job.id}"})
 
     def check(self, run: Run, waits_for: str) -> Result | None:

@@ -24,6 +24,8 @@ class Wanted:
     segments: bool = True
     streams: bool = False
     media_id: str | None = None
+    url: str | None = None
+    dedupe: bool = True
 
     @property
     def is_json(self) -> bool:
@@ -68,7 +70,7 @@ def wanted_transcription(new: NewAudioTranscription, engine: str) -> Wanted:
         words="word" in granularities,
         segments="segment" in granularities,
         streams=bool(new.stream) and new.model != NEVER_STREAMS,
-        media_id=new.media_id,
+        **_source(new),
     )
 
 
@@ -76,12 +78,16 @@ def wanted_translation(new: NewAudioTranslation, engine: str) -> Wanted:
     """Raises Invalid ``unknown_model``."""
     check_model(new.model, (*TRANSCRIBERS, engine))
     options = {"task": "translate", "diarize": False, "align": True, **_heard(new)}
-    return Wanted(model=new.model, options=options, format=new.response_format, media_id=new.media_id)
+    return Wanted(model=new.model, options=options, format=new.response_format, **_source(new))
 
 
 def check_speech_model(name: str, engine: str) -> None:
     """Raises Invalid ``unknown_model``."""
     check_model(name, (*SPEAKERS, engine))
+
+
+def _source(new: NewAudioTranscription | NewAudioTranslation) -> dict[str, Any]:
+    return {"media_id": new.media_id, "url": new.url, "dedupe": new.dedupe}
 
 
 def _heard(new: NewAudioTranscription | NewAudioTranslation) -> dict[str, Any]:

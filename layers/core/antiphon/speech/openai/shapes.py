@@ -43,17 +43,19 @@ def _parsed(given: Any) -> Any:
 
 
 class _Recording(Shape):
-    """``media_id``: of an upload, in the place of ``file``."""
+    """``media_id``: of an upload, ``url``: of a recording that is fetched, each in the place of ``file``."""
 
     model: Name
     media_id: Annotated[str, StringConstraints(pattern=r"^med_[0-9A-HJKMNP-TV-Z]{26}$")] | None = None
+    url: str | None = Field(None, min_length=8, max_length=2048)
+    dedupe: bool = True
     prompt: str | None = Field(None, max_length=MAX_PROMPT)
     temperature: float | None = Field(None, ge=0, le=1)
 
 
 class NewAudioTranscription(_Recording):
     """As `POST https://api.openai.com/v1/audio/transcriptions`, as a form. `file` has the recording; in its place `media_id` may name one that was uploaded
-    before, however large. `hotwords` is ours: words to listen for, as `keywords[]` are."""
+    before, however large, or `url` one that is to be fetched. `dedupe=false` asks for work that was done already once more. `hotwords` is ours: words to listen for, as `keywords[]` are."""
 
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
     language: Language | None = None

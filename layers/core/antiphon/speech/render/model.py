@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from antiphon.engines.ports import Word
+    from antiphon.engines.ports import Char, Word
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class IndexedSegment:
     words: tuple[Word, ...] = ()
     machine_text: str | None = None
     speaker_label: str | None = None
+    chars: tuple[Char, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from antiphon.speech.render.model import RenderOptions, Transcript
 from antiphon.speech.render.timestamps import milliseconds, span
@@ -31,9 +32,11 @@ def json_text(transcript: Transcript, _: RenderOptions) -> str:
                         **_times(word.start, word.end),
                         "score": word.score,
                         "speaker": word.speaker,
+                        "interpolated": word.interpolated,
                     }
                     for word in segment.words
                 ],
+                **({"chars": [asdict(char) for char in segment.chars]} if segment.chars else {}),
             }
             for segment in transcript.segments
         ],
