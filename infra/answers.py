@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from antiphon.webhooks.model import EVENT_TYPES, TEST_EVENT
+
 Schema = dict[str, Any]
 
 
@@ -145,6 +147,16 @@ _WEBHOOK = {
     "disabled_reason": maybe(TEXT),
     "created_at": TIME,
 }
+_OPENAI_ENDPOINT = {
+    "id": an_id("whk"),
+    "object": {"const": "webhook_endpoint"},
+    "name": TEXT,
+    "url": TEXT,
+    "event_types": many(TEXT),
+    "signing_secret_hint": {"type": "string", "description": "Enough to tell secrets apart."},
+    "created_at": COUNT,
+    "updated_at": COUNT,
+}
 _CAPABILITY = {
     "action": TEXT,
     "description": TEXT,
@@ -183,6 +195,15 @@ _UPLOAD = {
     "method": {"const": "POST"},
     "url": TEXT,
     "fields": {"type": "object", "additionalProperties": TEXT, "description": "Form fields to send before the file."},
+    "expires_at": TIME,
+}
+_PARTS = {
+    "method": {"const": "MULTIPART"},
+    "upload_id": TEXT,
+    "part_size": {**COUNT, "description": "Bytes of each part but the last."},
+    "parts": many(closed({"number": {"type": "integer", "minimum": 1}, "url": TEXT}), "PUT each part to its address."),
+    "received": many({"type": "integer", "minimum": 1}, "Numbers of the parts that are there."),
+    "complete_url": {"type": "string", "description": "POST, once all parts are there."},
     "expires_at": TIME,
 }
 _MEDIA = {
@@ -273,8 +294,13 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "JsonWebKeys": closed({"keys": many({"type": "object", "additionalProperties": TEXT})}),
     "Accepted": closed({"status": {"const": "accepted"}}),
-    "Upload": closed(_UPLOAD),
-    "MediaUpload": closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **_UPLOAD}),
+    "PartedUpload": {**closed(_PARTS), "description": "Of files above 100 MiB."},
+    "Upload": {"anyOf": [closed(_UPLOAD), ref("PartedUpload")]},
+    "MediaUpload": {
+        "anyOf": [
+            closed({"id": an_id("med"), "media_id": an_id("med"), "purpose": TEXT, **way}) for way in (_UPLOAD, _PARTS)
+        ]
+    },
     "JobError": closed({"code": TEXT, "detail": TEXT}),
     "Cost": closed({"gpu_seconds": SECONDS, "usd": {"type": "number", "minimum": 0}}),
     "Eta": closed({"at": TIME, "error": {**SECONDS, "description": "Seconds by which it was off as of late."}}),
@@ -688,6 +714,17 @@ SCHEMAS: dict[str, Schema] = {
     "NewWebhookSecret": closed(
         {**_WEBHOOK, "secret": {"type": "string", "description": "Shown here and never again."}}
     ),
+    "AccountWebhookSecret": closed(
+        {
+            "secret": {"type": "string", "description": "Signs what goes to the callback_url of jobs."},
+            "created_at": TIME,
+            "previous_until": maybe({**TIME, "description": "Until then the secret before it signs too."}),
+        }
+    ),
+    "WebhookEndpoint": closed(_OPENAI_ENDPOINT),
+    "WebhookEndpointWithSecret": closed(
+        {**_OPENAI_ENDPOINT, "signing_secret": {"type": "string", "description": "Shown here and never again."}}
+    ),
     "Attempt": closed(
         {
             "number": COUNT,
@@ -803,6 +840,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/api-keys": {201: ref("NewApiKey")},
     "DELETE /v1/api-keys/{id}": {204: None},
     "POST /v1/uploads": {201: ref("MediaUpload")},
+    "GET /v1/uploads/{id}": {200: ref("PartedUpload")},
+    "POST /v1/uploads/{id}/complete": {200: closed({"id": TEXT, "status": {"const": "complete"}})},
     **_JOBS,
     "GET /v1/media": {200: page(ref("Media"))},
     "GET /v1/media/{id}": {200: ref("WholeMedia")},
@@ -896,7 +935,41 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "PATCH /v1/webhooks/{id}": {200: ref("Webhook")},
     "DELETE /v1/webhooks/{id}": {204: None},
     "POST /v1/webhooks/{id}/test": {202: ref("Delivery")},
+    "POST /v1/webhooks/{id}/rotate-secret": {200: ref("NewWebhookSecret")},
+    "GET /v1/me/webhook-secret": {200: ref("AccountWebhookSecret")},
+    "POST /v1/me/webhook-secret/rotate": {200: ref("AccountWebhookSecret")},
+    "GET /v1/webhook_endpoints": {
+        200: closed(
+            {
+                "object": {"const": "list"},
+                "data": many(ref("WebhookEndpoint")),
+                "first_id": maybe(TEXT),
+                "last_id": maybe(TEXT),
+                "has_more": FLAG,
+            }
+        )
+    },
+    "POST /v1/webhook_endpoints": {200: ref("WebhookEndpointWithSecret")},
+    "GET /v1/webhook_endpoints/{id}": {200: ref("WebhookEndpoint")},
+    "POST /v1/webhook_endpoints/{id}": {200: ref("WebhookEndpoint")},
+    "DELETE /v1/webhook_endpoints/{id}": {
+        200: closed({"id": TEXT, "object": {"const": "webhook_endpoint.deleted"}, "deleted": {"const": True}})
+    },
+    "POST /v1/webhook_endpoints/{id}/rotate_secret": {200: ref("WebhookEndpointWithSecret")},
+    "POST /v1/webhook_endpoints/{id}/test": {
+        200: closed(
+            {
+                "object": {"const": "webhook_endpoint.test"},
+                "webhook_endpoint_id": TEXT,
+                "event_type": TEXT,
+                "status_code": COUNT,
+                "success": {"const": True},
+            }
+        )
+    },
+    "GET /v1/webhook_event_types": {200: closed({"object": {"const": "list"}, "data": many(TEXT)})},
     "GET /v1/webhooks/{id}/deliveries": {200: page(ref("Delivery"))},
+    "POST /v1/webhooks/{id}/replay": {202: closed({"queued": COUNT, "next_since": maybe(TIME)})},
     "POST /v1/deliveries/{id}/redeliver": {202: ref("Delivery")},
     "GET /v1/health": {200: ref("Health")},
     "GET /v1/health/live": {200: ref("Live")},
@@ -906,3 +979,67 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/docs/errors": {200: {"text/html": TEXT}},
 }
 """By route and status: the schema of a JSON answer, schemas by content type, or None for no body."""
+
+
+def _event_data(event_type: str) -> Schema:
+    """``data`` of an event. Fields may be added to it, none goes away."""
+    kind, _, step = event_type.rpartition(".")
+    if kind == "media" and step != "edited":
+        fields: Schema = {"id": an_id("med"), "status": TEXT, "error": _EVENT_ERROR, "links": _links("self")}
+    elif kind == "message":
+        fields = {
+            **_sequenced("msg", "message"),
+            "role": TEXT,
+            "conversation_id": an_id("conv"),
+            "links": _links("self"),
+        }
+    elif kind == "device.command":
+        fields = {
+            **_sequenced("cmd", "device_command"),
+            "device_id": an_id("dev"),
+            "origin": TEXT,
+            "run_id": maybe(an_id("run")),
+            "links": _links("self"),
+        }
+    elif event_type == "webhook.test":
+        fields = {"id": an_id("whk"), "kind": {"const": "webhook"}, "links": _links("self")}
+    elif kind == "webhook":
+        reason = one_of("gone", "failing")
+        fields = {**_sequenced("whk", "webhook"), "reason": reason, "links": _links("self", "deliveries")}
+    elif kind == "user":
+        fields = {"counter": TEXT, "month": TEXT, "tier": TEXT} if step == "quota_reached" else {}
+    else:
+        kind = "edit" if event_type == "media.edited" else kind
+        prefix = {"run": "run", "document": "doc"}.get(kind, "job")
+        fields = {
+            **_sequenced(prefix, kind),
+            "progress": {"type": "number", "minimum": 0, "maximum": 100},
+            "error": _EVENT_ERROR,
+            "metadata": ANYTHING,
+            "links": _links("self", "messages") if kind == "run" else _links("self"),
+            **({"conversation_id": an_id("conv")} if kind == "run" else {"attempts": COUNT}),
+        }
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+def _sequenced(prefix: str, kind: str) -> Schema:
+    grows = {**COUNT, "description": "Grows with every change of this thing: the higher one is the newer one."}
+    return {"id": an_id(prefix), "kind": {"const": kind}, "status": TEXT, "sequence": grows}
+
+
+def _links(*names: str) -> Schema:
+    path = {"type": "string", "pattern": "^/v1/"}
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, path),
+        "required": list(names),
+        "additionalProperties": path,
+    }
+
+
+_EVENT_ERROR = maybe(closed({"code": TEXT, "detail": TEXT}))
+PAYLOADS = {
+    name: closed({"type": {"const": name}, "timestamp": TIME, "data": _event_data(name)})
+    for name in (*EVENT_TYPES, TEST_EVENT)
+}
+"""By event: the body of a webhook request."""

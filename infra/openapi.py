@@ -20,7 +20,7 @@ from antiphon.platform import errors, limits, openai_errors
 from antiphon.platform.access import ROUTES, Access, Who
 from antiphon.speech import metering
 from antiphon.webhooks import guard
-from infra.answers import ANSWERS, SCHEMAS
+from infra.answers import ANSWERS, PAYLOADS, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "functions/docs"
@@ -74,6 +74,8 @@ _TAGS = {
     "search": "chat",
     "runs": "chat",
     "deliveries": "webhooks",
+    "webhook_endpoints": "webhooks",
+    "webhook_event_types": "webhooks",
     "voices": "speech",
     "edits": "media",
 }
@@ -109,7 +111,7 @@ def _answers(route: str) -> dict[str, Any]:
             by_type = schema if any("/" in key for key in schema) else {"application/json": schema}
             answer["content"] = {kind: {"schema": each} for kind, each in by_type.items()}
         found[str(status)] = answer
-    if route.split(" ")[1] in openai_errors.PATHS:
+    if openai_errors.speaks(route.split(" ")[1]):
         for statuses in ("4XX", "5XX"):  # the gateway's own answers are problems
             found[statuses] = _problem("OpenAI's error object.")
             found[statuses]["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/OpenAiError"}}
@@ -143,6 +145,29 @@ def _parameters(route: str, path: str) -> list[dict[str, Any]]:
         )
         found.append({"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 500}})
     return found
+
+
+def _webhook(name: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {
+        "webhook-id": "The same on every attempt.",
+        "webhook-timestamp": "Seconds since the epoch, of this attempt.",
+        "webhook-signature": "v1, and HMAC-SHA256 in base64; several while a secret is replaced, separated by spaces.",
+    }
+    return {
+        "operationId": "on" + "".join(part.capitalize() for part in re.split(r"[._]", name)),
+        "tags": ["webhooks"],
+        "parameters": [
+            {"name": header, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+            for header, text in headers.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "It is delivered."},
+            "410": {"description": "Nobody wants these events any more: the webhook is switched off."},
+            "default": {"description": "It is sent again."},
+        },
+        "security": [],
+    }
 
 
 def document() -> dict[str, Any]:
@@ -199,6 +224,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "webhooks": {name: {"post": _webhook(name, body)} for name, body in PAYLOADS.items()},
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "parameters": {

@@ -54,7 +54,7 @@ class Settings:
             transcriber=env["TRANSCRIBER"],
             synthesizer=env["SYNTHESIZER"],
             allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
-            issuer=env["ISSUER"],
+            issuer=env["WEB_ORIGIN"],
             log_level=env.get("LOG_LEVEL", "INFO"),
         )
 

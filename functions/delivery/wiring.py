@@ -12,8 +12,11 @@ from antiphon.platform.table import Table
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.guard import Guard
+from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.send import HttpSender, trusted_roots
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 from antiphon.webhooks.sqs import SqsDeliveryQueue
+from antiphon.webhooks.vault_kms import KmsVault
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Settings:
     deliveries_queue: str
     allow_local_callbacks: bool
     issuer: str
+    secrets_key: str
 
     @classmethod
     def read(cls) -> Settings:
@@ -35,6 +39,7 @@ class Settings:
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
             issuer=env["ISSUER"],
+            secrets_key=env["SEALING_KEY_ID"],
         )
 
 
@@ -44,11 +49,14 @@ def deliverer() -> Deliverer:
 
     settings = Settings.read()
     table = Table(settings.table, settings.region)
+    vault = KmsVault(boto3.client("kms", region_name=settings.region), settings.secrets_key)
     return Deliverer(
         endpoints=DynamoEndpointStore(table),
+        secrets=Secrets(vault, system_clock),
         deliveries=DynamoDeliveryStore(table),
         events=DynamoEventStore(table),
         queue=SqsDeliveryQueue(boto3.client("sqs", region_name=settings.region), settings.deliveries_queue),
+        slots=DynamoSlots(table),
         sender=HttpSender(Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,)), trusted_roots()),
         clock=system_clock,
         draw=random.random,

@@ -8,9 +8,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
-from wiring import publisher
+from wiring import publisher, set_aside
 
 from antiphon.platform.outbox import event_of_image
+
+DEFECTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What our own code raises over a row that it cannot read; what AWS and the network raise is none of these."""
 
 logger = Logger(service="publisher", use_rfc3339=True, utc=True)
 
@@ -22,9 +25,15 @@ def forward(record: DynamoDBRecord) -> None:
     image = record.raw_event["dynamodb"].get("NewImage", {})
     if record.raw_event["eventName"] != "INSERT" or image.get("row") != {"S": "event"}:
         return
+    work = publisher()  # that it cannot be put together is not the row's fault
     try:
         event = event_of_image(image)
-        deliveries = publisher().publish(event)
+        deliveries = work.publish(event)
+    except DEFECTS as defect:
+        # Trying again would not help, and would keep all events behind it waiting.
+        logger.exception("set aside", event_id=image["sk"]["S"])
+        set_aside()(image["pk"]["S"], image["sk"]["S"], type(defect).__name__)
+        return
     except Exception:
         logger.exception("not published", event_id=image["sk"]["S"])
         raise

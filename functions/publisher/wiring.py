@@ -13,7 +13,7 @@ from antiphon.search.sqs import SqsIndexQueue
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
-from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
+from antiphon.webhooks.sqs import SqsDeadEvents, SqsDeliveryQueue, SqsLanes
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Settings:
     deliveries_queue: str
     mails_queue: str
     index_queue: str
+    dead_letters: str
     lanes: Mapping[tuple[str, str], str]
 
     @classmethod
@@ -36,6 +37,7 @@ class Settings:
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             mails_queue=env["MAILS_QUEUE_URL"],
             index_queue=env["INDEX_QUEUE_URL"],
+            dead_letters=env["EVENTS_DEAD_LETTERS_URL"],
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
                 ("transcription", "priority"): env["TRANSCRIPTION_PRIORITY_QUEUE_URL"],
@@ -71,3 +73,11 @@ def publisher() -> Publisher:
         index=SqsIndexQueue(sqs, settings.index_queue),
         waiters=DynamoJobStore(table),
     )
+
+
+@cache
+def set_aside() -> SqsDeadEvents:
+    import boto3
+
+    settings = Settings.read()
+    return SqsDeadEvents(boto3.client("sqs", region_name=settings.region), settings.dead_letters)

@@ -42,6 +42,17 @@ class NewUpload(Shape):
     purpose: Literal["transcription", "speech", "document", "chat", "media"] = "transcription"
 
 
+class ArrivedPart(Shape):
+    number: Annotated[int, Field(ge=1, le=10_000)]
+    etag: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ArrivedParts(Shape):
+    """What S3 answered to each part. It may be left out: the bucket knows what has arrived."""
+
+    parts: Annotated[list[ArrivedPart], Field(max_length=10_000)] = []
+
+
 class Vad(Shape):
     method: Literal["pyannote", "silero"] | None = None
     onset: float | None = Field(None, gt=0, lt=1)

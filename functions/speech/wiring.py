@@ -29,6 +29,8 @@ from antiphon.speech.listen import Listen
 from antiphon.speech.model import Kind
 from antiphon.speech.outlook import Outlooks
 from antiphon.speech.pace_dynamo import DynamoPaces
+from antiphon.speech.parts import Parts
+from antiphon.speech.parts_s3 import S3Parts
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.revise import Revise
@@ -82,7 +84,15 @@ class Wiring:
         self.clock = system_clock
         table = Table(settings.table, settings.region)
         self.jobs: JobStore = DynamoJobStore(table)
-        self.objects: Objects = S3Objects(s3_client(settings.region), self.clock)
+        s3, media = s3_client(settings.region), DynamoMediaStore(table)
+        self.objects: Objects = S3Objects(s3, self.clock)
+        self.parts = Parts(
+            bucket=S3Parts(s3, settings.uploads_bucket),
+            jobs=self.jobs,
+            media=media,
+            origin=settings.issuer,
+            clock=self.clock,
+        )
         self.gate = Gate(
             limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=self.clock, allowance_of=allowance_of
         )
@@ -94,11 +104,12 @@ class Wiring:
         )
         self.steps = SubmitStep(
             jobs=self.jobs,
-            media=DynamoMediaStore(table),
+            media=media,
             objects=self.objects,
             uploads_bucket=settings.uploads_bucket,
             clock=self.clock,
             ticket=self.outlooks.ticket,
+            parts=self.parts,
         )
         self.submit: Submit = self.steps
         self.remove = Remove(

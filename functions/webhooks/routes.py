@@ -1,11 +1,21 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shapes import NewWebhook, WebhookChange, delivery_view, endpoint_view
+from shapes import (
+    NewWebhook,
+    ReplayRange,
+    WebhookChange,
+    delivery_view,
+    endpoint_view,
+    keyring_view,
+    missing_view,
+)
 from wiring import Wiring
 
+from antiphon.platform.clock import rfc3339
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
@@ -24,7 +34,7 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
     @routes.post("/webhooks", status_code=201)
     def create(new: NewWebhook, request: Request, response: Response, me: Me) -> dict[str, Any]:
         """The answer holds the signing secret, this once."""
-        made = endpoints.create(
+        made, secret = endpoints.create(
             me.user_id,
             new.url,
             tuple(new.events),
@@ -33,7 +43,7 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
             seed=seed_of(request),
         )
         response.headers["Location"] = f"/v1/webhooks/{made.id}"
-        return {**endpoint_view(made), "secret": made.secret}
+        return {**endpoint_view(made), "secret": secret}
 
     @routes.get("/webhooks")
     def listed(me: Me, limit: Limit = 20, cursor: Cursor = None) -> dict[str, Any]:
@@ -60,6 +70,12 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
         """Deliveries that wait for their next attempt end with it."""
         endpoints.delete(me.user_id, webhook_id)
 
+    @routes.post("/webhooks/{webhook_id}/rotate-secret")
+    def rotate(webhook_id: Id, request: Request, me: Me) -> dict[str, Any]:
+        """The answer holds the new secret, this once. The old one signs beside it for 24 hours."""
+        changed, secret = endpoints.rotate(me.user_id, webhook_id, seed=seed_of(request))
+        return {**endpoint_view(changed), "secret": secret}
+
     @routes.post("/webhooks/{webhook_id}/test", status_code=202)
     def test(webhook_id: Id, request: Request, me: Me) -> dict[str, Any]:
         """A ``webhook.test`` event for this webhook alone."""
@@ -68,8 +84,17 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
         )
 
     @routes.get("/webhooks/{webhook_id}/deliveries")
-    def deliveries(webhook_id: Id, me: Me, limit: Limit = 20, cursor: Cursor = None) -> dict[str, Any]:
-        """With ``callback`` in place of an id: the deliveries to the ``callback_url`` of jobs."""
+    def deliveries(
+        webhook_id: Id,
+        me: Me,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        only: Annotated[Literal["missing"] | None, Query()] = None,
+    ) -> dict[str, Any]:
+        """With ``callback`` in place of an id: the deliveries to the ``callback_url`` of jobs. ``only=missing``: events of the last 7 days that were
+        never sent to this webhook, because it was switched off."""
+        if only:
+            return missing(webhook_id, me, limit, cursor)
         scope = (me.user_id, "deliveries", webhook_id)
         page = endpoints.log(me.user_id, webhook_id, limit=limit, position=decode_cursor(cursor, *scope))
         return {
@@ -77,11 +102,54 @@ def webhook_routes(wiring: Wiring) -> APIRouter:
             "next_cursor": page.position and encode_cursor(page.position, *scope),
         }
 
+    def missing(webhook_id: str, me: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+        scope = (me.user_id, "missing", webhook_id)
+        position = decode_cursor(cursor, *scope)
+        until = datetime.fromisoformat(position) if position else None
+        endpoint = endpoints.get(me.user_id, webhook_id)
+        page = wiring.replay.missing(me.user_id, webhook_id, since=None, until=until, limit=limit)
+        return {
+            "data": [missing_view(event, endpoint) for event in page.items],
+            "next_cursor": page.position and encode_cursor(page.position, *scope),
+        }
+
+    @routes.post("/webhooks/{webhook_id}/replay", status_code=202)
+    def replay(webhook_id: Id, wanted: ReplayRange, request: Request, me: Me) -> dict[str, Any]:
+        """Sends a range of events again, each at most once: what failed, and what was never sent. Where ``next_since`` is no null, a further call
+        goes on from there."""
+        done = wiring.replay(
+            me.user_id,
+            webhook_id,
+            since=wanted.since,
+            until=wanted.until,
+            only=wanted.only,
+            seed=seed_of(request),
+            request_id=request.state.request_id,
+        )
+        return {"queued": done.queued, "next_since": done.next_since and rfc3339(done.next_since)}
+
     @routes.post("/deliveries/{delivery_id}/redeliver", status_code=202)
     def redeliver(delivery_id: Id, request: Request, me: Me) -> dict[str, Any]:
         """Sends once more now; the attempt appears in the log as ``manual``."""
         return delivery_view(
             endpoints.redeliver(me.user_id, delivery_id, seed=seed_of(request), request_id=request.state.request_id)
         )
+
+    return routes
+
+
+def account_routes(wiring: Wiring) -> APIRouter:
+    routes = APIRouter(tags=["webhooks"])
+    account = wiring.account_secret
+
+    @routes.get("/me/webhook-secret")
+    def shown(me: Me) -> dict[str, Any]:
+        """Signs what goes to the ``callback_url`` of the account's jobs."""
+        return keyring_view(*account.get(me.user_id))
+
+    @routes.post("/me/webhook-secret/rotate")
+    def rotate(request: Request, me: Me) -> dict[str, Any]:
+        """The old one signs beside the new one for 24 hours."""
+        return keyring_view(*account.rotate(me.user_id, seed_of(request)))
 
     return routes

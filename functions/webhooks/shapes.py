@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.platform.clock import rfc3339
-from antiphon.webhooks.model import CALLBACK, MAX_PATTERNS, Attempt, Delivery, Endpoint, known, masked
+from antiphon.platform.events import Event
+from antiphon.webhooks.model import (
+    CALLBACK,
+    MAX_PATTERNS,
+    Attempt,
+    Delivery,
+    Endpoint,
+    Keyring,
+    delivery_id,
+    known,
+    masked,
+)
+from antiphon.webhooks.replay import Only
 
 
 def _known(pattern: str) -> str:
@@ -46,6 +58,14 @@ class WebhookChange(Shape):
     active: bool | None = None
 
 
+class ReplayRange(Shape):
+    """Of events by the time they happened: from ``since`` on, before ``until`` (now). only: what failed, or what was never sent; both without it."""
+
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    only: Only | None = None
+
+
 def endpoint_view(endpoint: Endpoint) -> dict[str, Any]:
     """Without the secret: that is in the answer to the creation only."""
     return {
@@ -56,6 +76,17 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, Any]:
         "active": endpoint.active,
         "disabled_reason": endpoint.disabled_reason,
         "created_at": rfc3339(endpoint.created_at),
+    }
+
+
+def keyring_view(keyring: Keyring, secret: str) -> dict[str, Any]:
+    """previous_until: when the secret before it stops signing."""
+    newest, *older = keyring.secrets
+    until = older[0].until if older else None
+    return {
+        "secret": secret,
+        "created_at": rfc3339(newest.created_at),
+        "previous_until": until and rfc3339(until),
     }
 
 
@@ -70,6 +101,21 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
         "created_at": rfc3339(delivery.created_at),
         "next_attempt_at": delivery.next_attempt_at and rfc3339(delivery.next_attempt_at),
         "attempts": [_attempt_view(attempt) for attempt in delivery.attempts],
+    }
+
+
+def missing_view(event: Event, endpoint: Endpoint) -> dict[str, Any]:
+    """An event of which the endpoint never heard, in the shape of a delivery."""
+    return {
+        "id": delivery_id(event.id, endpoint.id),
+        "webhook_id": endpoint.id,
+        "event_id": event.id,
+        "type": event.type,
+        "url": masked(endpoint.url),
+        "status": "missing",
+        "created_at": rfc3339(event.timestamp),
+        "next_attempt_at": None,
+        "attempts": [],
     }
 
 

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from antiphon.platform.errors import Unavailable
 from antiphon.platform.events import Dispatch
 from antiphon.webhooks.memory import MemoryDeliveryQueue
 from antiphon.webhooks.model import CALLBACK, Errand, payload_of
@@ -66,10 +67,40 @@ def test_the_group_is_the_endpoint_or_for_callbacks_the_user(stub: Stubber) -> N
 
 
 def test_a_message_reads_back_as_the_errand_it_was() -> None:
-    for errand in (PLANNED, Errand("usr_1", CALLBACK, "evt_1", manual="req_1")):
+    for errand in (PLANNED, Errand("usr_1", CALLBACK, "evt_1", manual="req_1", turn=3)):
         assert Errand(**json.loads(json.dumps(payload_of(errand)))) == errand
 
 
 def test_a_lane_that_is_not_there_is_an_error(stub: Stubber) -> None:
     with pytest.raises(KeyError):
         SqsLanes(stub.client, {("speech", "standard"): URL}).send("usr_1", Dispatch("speech", "express", "job_1"))
+
+
+def test_many_messages_go_in_batches_and_a_lost_one_is_said(stub: Stubber) -> None:
+    """W-19."""
+    errands = [Errand("usr_1", ENDPOINT, f"evt_{n}") for n in range(12)]
+
+    def entries(part: list[Errand]) -> list[dict[str, Any]]:
+        return [
+            {
+                "Id": str(number),
+                "MessageBody": json.dumps(payload_of(errand)),
+                "MessageGroupId": ENDPOINT,
+                "MessageAttributes": {},
+            }
+            for number, errand in enumerate(part)
+        ]
+
+    good = {"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}
+    lost = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
+    stub.add_response(
+        "send_message_batch", {"Successful": [good], "Failed": []}, {"QueueUrl": URL, "Entries": entries(errands[:10])}
+    )
+    stub.add_response(
+        "send_message_batch",
+        {"Successful": [good], "Failed": [lost]},
+        {"QueueUrl": URL, "Entries": entries(errands[10:])},
+    )
+    with pytest.raises(Unavailable):
+        SqsDeliveryQueue(stub.client, URL).send_all(errands)
+    stub.assert_no_pending_responses()

@@ -15,20 +15,27 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
-from antiphon.webhooks.memory import MemoryDeliveryStore, MemoryEndpointStore, MemoryEventStore
+from antiphon.webhooks.memory import MemoryDeliveryStore, MemoryEndpointStore, MemoryEventStore, MemorySlots
 from antiphon.webhooks.model import (
     CALLBACK,
     KEEP,
+    OVERLAP,
+    SLOT_FOR,
+    SLOTS,
     Delivery,
     Endpoint,
+    Failing,
+    Keyring,
     Outcome,
+    Secret,
     attempted,
     begin,
     canceled,
     next_errand,
     swept,
 )
-from antiphon.webhooks.ports import DeliveryStore, EndpointStore, Stale
+from antiphon.webhooks.ports import DeliveryStore, EndpointStore, EventStore, Slots, Stale
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 USER, OTHER = "usr_01", "usr_02"
@@ -51,7 +58,7 @@ def endpoint(number: int = 1, **changes: Any) -> Endpoint:
         "https://hooks.example.com/ü",
         ("speech.*", "media.edited"),
         NOW,
-        f"whsec_{number}",
+        (Secret(f"key_{number}", "v1.sealed", "whsec_…abcd", NOW),),
         "Öl",
     )
     return replace(made, **changes)
@@ -77,24 +84,113 @@ def test_an_endpoint_comes_back_as_it_was_written(endpoints: EndpointStore) -> N
 
 def test_creating_an_endpoint_twice_gives_the_first(endpoints: EndpointStore) -> None:
     first = endpoints.create(endpoint())
-    assert endpoints.create(endpoint(secret="whsec_other")) == first
+    assert endpoints.create(endpoint(secrets=(Secret("other", "v1.other", "whsec_…efgh", NOW),))) == first
 
 
 def test_the_endpoints_of_a_user_come_newest_first(endpoints: EndpointStore) -> None:
     made = [endpoints.create(endpoint(n)) for n in (2, 3, 1)]
     endpoints.create(endpoint(4, user_id=OTHER))
-    endpoints.account_secret(USER, "whsec_account")
+    endpoints.create_keyring(keyring("1"))
     assert list(endpoints.of_user(USER)) == sorted(made, key=lambda e: e.id, reverse=True)
     assert list(endpoints.of_user("usr_03")) == []
 
 
 def test_an_endpoint_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -> None:
     first = endpoints.create(endpoint())
-    second = replace(first, active=False, disabled_reason="gone", description="")
+    second = replace(first, active=False, disabled_reason="gone", description="", version=2)
     assert endpoints.replace(first, second)
     assert endpoints.get(USER, first.id) == second
-    assert not endpoints.replace(first, replace(first, url="https://late.example.com"))
+    assert not endpoints.replace(first, replace(first, url="https://late.example.com", version=2))
     assert endpoints.get(USER, first.id) == second
+
+
+def test_an_endpoint_keeps_what_is_known_of_its_failures(endpoints: EndpointStore) -> None:
+    """W-17."""
+    made = endpoint(failing=Failing(NOW, NOW + KEEP), ended_at=NOW, updated_at=NOW)
+    assert endpoints.create(made) == made
+    after = replace(made, failing=Failing(NOW, NOW, NOW), version=2)
+    assert endpoints.replace(made, after)
+    assert endpoints.get(USER, made.id) == after
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def stores(request: pytest.FixtureRequest) -> tuple[EndpointStore, EventStore]:
+    if request.param == "memory":
+        memory = MemoryEventStore()
+        return MemoryEndpointStore(memory), memory
+    table = request.getfixturevalue("table")
+    return DynamoEndpointStore(table), DynamoEventStore(table)
+
+
+def happened(number: int) -> Event:
+    at = NOW + timedelta(seconds=number)
+    return Event(derived_id("evt", at, str(number)), USER, "webhook.disabled", at, {"id": "whk_1"})
+
+
+def test_a_change_and_its_event_are_written_together_or_not_at_all(stores: tuple[EndpointStore, EventStore]) -> None:
+    """W-16, W-21."""
+    endpoints, events = stores
+    made = endpoints.create(endpoint())
+    off = replace(made, active=False, version=2)
+    assert endpoints.replace(made, off, happened(1))
+    assert not endpoints.replace(made, replace(off, url="https://late.example.com"), happened(2))
+    assert endpoints.get(USER, made.id) == off
+    assert list(events.between(USER, NOW, NOW + KEEP)) == [happened(1)]
+
+
+def test_events_and_deliveries_of_a_range_come_in_order_without_its_end(
+    stores: tuple[EndpointStore, EventStore], deliveries: DeliveryStore, request: pytest.FixtureRequest
+) -> None:
+    """W-19."""
+    endpoints, events = stores
+    made = endpoints.create(endpoint())
+    for number in range(5):
+        after = replace(made, version=made.version + 1)
+        assert endpoints.replace(made, after, happened(number))
+        made = after
+    since, until = NOW + timedelta(seconds=1), NOW + timedelta(seconds=4)
+    assert list(events.between(USER, since, until)) == [happened(n) for n in (1, 2, 3)]
+    assert list(events.between(USER, since, until, newest_first=True)) == [happened(n) for n in (3, 2, 1)]
+    assert list(events.between(OTHER, since, until)) == []
+    stored = [deliveries.create(delivery(n)) for n in range(5)]
+    deliveries.create(delivery(2, "whk_2"))
+    assert list(deliveries.between(USER, "whk_1", since, until, NOW)) == stored[1:4]
+    assert list(deliveries.between(USER, "whk_1", since, until, NOW + KEEP + timedelta(seconds=2))) == stored[3:4]
+    assert list(deliveries.between(USER, CALLBACK, since, until, NOW)) == []
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def slots(request: pytest.FixtureRequest) -> Slots:
+    return MemorySlots() if request.param == "memory" else DynamoSlots(request.getfixturevalue("table"))
+
+
+def test_an_endpoint_has_its_slots_and_no_other_takes_them(slots: Slots) -> None:
+    """W-23."""
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(lambda _: slots.take(USER, "whk_1", NOW), range(SLOTS)))
+    while None in taken:  # who was too late three times is put off, though there were some
+        taken[taken.index(None)] = slots.take(USER, "whk_1", NOW)
+    assert {slot.number for slot in taken if slot} == set(range(SLOTS))
+    assert slots.take(USER, "whk_1", NOW) is None
+    for user_id, endpoint_id in ((USER, "whk_2"), (USER, CALLBACK), (OTHER, CALLBACK)):
+        assert slots.take(user_id, endpoint_id, NOW) is not None
+    first = taken[0]
+    assert first is not None
+    slots.free(first)
+    slots.free(first)
+    again = slots.take(USER, "whk_1", NOW + timedelta(seconds=1))
+    assert again is not None
+    assert again.number == first.number
+    slots.free(first)
+    assert slots.take(USER, "whk_1", NOW + timedelta(seconds=1)) is None
+
+
+def test_a_slot_whose_holder_died_is_free_when_its_time_is_over(slots: Slots) -> None:
+    for _ in range(SLOTS):
+        assert slots.take(USER, "whk_1", NOW) is not None
+    late = NOW + SLOT_FOR - timedelta(milliseconds=1)
+    assert slots.take(USER, "whk_1", late) is None
+    assert slots.take(USER, "whk_1", NOW + SLOT_FOR) is not None
 
 
 def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> None:
@@ -107,11 +203,28 @@ def test_a_deleted_endpoint_is_gone_and_stays_so(endpoints: EndpointStore) -> No
     assert endpoints.get(USER, made.id) is None
 
 
-def test_the_secret_of_an_account_is_made_once(endpoints: EndpointStore) -> None:
+def keyring(name: str, user: str = USER) -> Keyring:
+    old = Secret(f"old_{name}", "v1.old", "whsec_…0000", NOW, NOW + OVERLAP)
+    return Keyring(user, (Secret(f"new_{name}", "v1.new", "whsec_…1111", NOW + timedelta(seconds=1)), old))
+
+
+def test_the_keyring_of_an_account_is_made_once(endpoints: EndpointStore) -> None:
+    """D8."""
+    assert endpoints.keyring(USER) is None
     with ThreadPoolExecutor(4) as pool:
-        found = set(pool.map(lambda n: endpoints.account_secret(USER, f"whsec_{n}"), range(4)))
+        found = set(pool.map(lambda n: endpoints.create_keyring(keyring(str(n))), range(4)))
     assert len(found) == 1
-    assert endpoints.account_secret(OTHER, "whsec_theirs") == "whsec_theirs"
+    assert endpoints.keyring(USER) == found.pop()
+    assert endpoints.create_keyring(keyring("theirs", OTHER)) == keyring("theirs", OTHER)
+
+
+def test_a_keyring_is_replaced_only_as_it_was_read(endpoints: EndpointStore) -> None:
+    first = endpoints.create_keyring(keyring("1"))
+    second = replace(first, secrets=first.secrets[:1], version=2)
+    assert endpoints.replace_keyring(first, second)
+    assert not endpoints.replace_keyring(first, replace(first, version=2))
+    assert endpoints.keyring(USER) == second
+    assert not endpoints.replace_keyring(keyring("1", OTHER), replace(keyring("1", OTHER), version=2))
 
 
 def test_a_delivery_comes_back_as_it_was_written(deliveries: DeliveryStore) -> None:
@@ -254,9 +367,11 @@ def test_a_write_whose_answer_was_lost_is_a_write(table: Any, monkeypatch: pytes
     made = endpoints.create(endpoint())
     assert made == endpoint()
     lost.clear()
-    assert endpoints.replace(made, replace(made, active=False))
+    assert endpoints.replace(made, replace(made, active=False, version=2))
     lost.clear()
-    assert endpoints.account_secret(USER, "whsec_mine") == "whsec_mine"
+    assert endpoints.create_keyring(keyring("mine")) == keyring("mine")
+    lost.clear()
+    assert endpoints.replace_keyring(keyring("mine"), replace(keyring("mine"), version=2))
     lost.clear()
     first = deliveries.create(delivery())
     assert first == delivery()

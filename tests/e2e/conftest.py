@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
 from infra.local.person import Person
@@ -18,6 +19,8 @@ from tests.model_servers import Act, OpenAiServer
 
 MODEL = "gemma"
 """Of the provider of chat models."""
+WEBHOOKS: dict[str, Any] = json.loads((ROOT / "functions/docs/openapi.json").read_text("utf-8"))["webhooks"]
+"""What the document says of each event."""
 LEASE_SECONDS = 4
 """Short, so that a worker that was killed is replaced soon."""
 
@@ -68,8 +71,13 @@ def person(http: httpx.Client) -> Person:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    """Whatever comes to it in a test has to be as the document says: W-24, W-25."""
     with Receiver() as listening:
         yield listening
+    for got in listening.got:
+        described = WEBHOOKS[got.json["type"]]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        jsonschema.validate(got.json, described, cls=jsonschema.Draft202012Validator)
+        assert len(got.body) < 20_000
 
 
 @pytest.fixture

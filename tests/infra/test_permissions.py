@@ -15,6 +15,7 @@ from tests.infra.system import ROOT, Resource, System, source
 
 EVERYTHING = {
     ("api/SigningKey", "AccountDecidesByItsPolicies"): "or nobody could manage the key; * is the key itself",
+    ("data/SecretsKey", "AccountDecidesByItsPolicies"): "as for the other key",
 }
 """Statements that allow * as action or resource, and why."""
 

@@ -35,7 +35,7 @@ def test_the_table_is_the_one_that_the_code_reads(cloud: System) -> None:
 
 
 def test_the_key_of_the_tokens_stays_and_is_made_inside_kms(cloud: System) -> None:
-    (key,) = cloud.all("AWS::KMS::Key")
+    (key,) = [k for k in cloud.all("AWS::KMS::Key") if k.name == "api/SigningKey"]
     assert key.policies == RETAIN
     assert (key.properties["KeySpec"], key.properties["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
     assert key.properties["PendingWindowInDays"] == 30

@@ -34,7 +34,17 @@ from antiphon.speech.model import Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Chunk, Mark
 from antiphon.speech.s3 import s3_client
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore
-from antiphon.webhooks.model import CALLBACK, Delivery, Endpoint, Outcome, attempted, begin, next_errand
+from antiphon.webhooks.model import (
+    CALLBACK,
+    Delivery,
+    Endpoint,
+    Keyring,
+    Outcome,
+    Secret,
+    attempted,
+    begin,
+    next_errand,
+)
 from tests.contract.conftest import REGION
 
 UPLOADS, RESULTS = "uploads-bucket", "results-bucket"
@@ -146,6 +156,7 @@ class Account:
 
     def _webhooks(self, many: int) -> None:
         canary = self.canary
+        secret = Secret(canary, canary, canary, NOW)
         endpoints, deliveries = DynamoEndpointStore(self.table), DynamoDeliveryStore(self.table)
         for place in range(2):
             endpoints.create(
@@ -155,11 +166,11 @@ class Account:
                     f"https://{canary}",
                     (f"{canary}.*",),
                     NOW,
-                    canary,
+                    (secret,),
                     f"About {canary}",
                 )
             )
-        endpoints.account_secret(self.id, canary)
+        endpoints.create_keyring(Keyring(self.id, (secret,)))
         events = [self.event(place) for place in range(many)]
         for event in events:
             event_row(self.table.bind(EventRow), event).save()

@@ -34,7 +34,10 @@ from antiphon.speech.submit import NewJob, Submit
 from antiphon.speech.sweep import SweepJobs
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
+from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import CALLBACK, Delivery, Errand, Outcome
+from antiphon.webhooks.secrets import Secrets
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 from tests.faults import KINDS, Crash, Faults
 from tests.integration.erasure.account import (
     LEASE,
@@ -342,9 +345,11 @@ def test_a_delivery_that_begins_while_the_account_goes_leaves_nothing(world: Wor
     wire = Wire()
     deliverer = Deliverer(
         endpoints=DynamoEndpointStore(world.table),
+        secrets=Secrets(MemoryVault(), world.clock),
         deliveries=Slow(world.table),
         events=DynamoEventStore(world.table),
         queue=Queue(),
+        slots=DynamoSlots(world.table),
         sender=wire,
         clock=world.clock,
         draw=lambda: 0.5,

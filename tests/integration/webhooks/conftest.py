@@ -28,6 +28,8 @@ QUEUES = {
     "EDITS_QUEUE_URL": "edits",
     "INDEX_QUEUE_URL": "index",
     "RUNS_QUEUE_URL": "runs",
+    "FETCH_QUEUE_URL": "fetch",
+    "EVENTS_DEAD_LETTERS_URL": "events-dead-letters",
 }
 
 
@@ -108,6 +110,8 @@ def system(table: Table, monkeypatch: pytest.MonkeyPatch) -> System:
         "ISSUER": "http://127.0.0.1:8000",
     }.items():
         monkeypatch.setenv(variable, value)
+    key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("SEALING_KEY_ID", key)
     monkeypatch.setenv("POWERTOOLS_DEV", "false")
     handlers = {}
     for name in ("publisher", "delivery", "webhooks"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import resource
 import socket
@@ -14,6 +15,9 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import dns.message
+import dns.query
+import dns.rrset
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from antiphon.webhooks import guard
-from antiphon.webhooks.guard import Guard
+from antiphon.webhooks.guard import Guard, Resolver
 from antiphon.webhooks.send import DEADLINE_SECONDS, MAX_KEPT, MAX_READ, HttpSender, trusted_roots
 from tests.integration.webhooks.receivers import (
     Behaviour,
@@ -237,6 +241,57 @@ def test_a_name_that_changes_its_mind_reaches_nobody() -> None:
             outcome = HttpSender(strict, ROOTS, resolve=resolve).post(url, {}, b"{}")
         assert outcome.error == "unreachable"
         with pytest.raises(TimeoutError):
+            canary.accept()
+
+
+@contextlib.contextmanager
+def rebinding(*turns: str) -> Iterator[tuple[Resolver, list[str]]]:
+    """A name server on loopback that answers each question with the next of these addresses, to be kept for no time; and a resolver that asks it."""
+    asked: list[str] = []
+    left = list(turns)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while (question := server.recvfrom(512))[0]:
+                query = dns.message.from_wire(question[0])
+                name = query.question[0].name
+                asked.append(str(name))
+                answer = dns.message.make_response(query)
+                answer.answer.append(dns.rrset.from_text(name, 0, "IN", "A", left.pop(0)))
+                server.sendto(answer.to_wire(), question[1])
+
+        def resolve(host: str, port: int) -> list[str]:
+            answer = dns.query.udp(
+                dns.message.make_query(host, "A"), "127.0.0.1", port=server.getsockname()[1], timeout=5
+            )
+            return [record.address for found in answer.answer for record in found]
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield resolve, asked
+        finally:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", server.getsockname())
+            thread.join()
+
+
+@pytest.mark.parametrize("inside", ["127.0.0.1", "169.254.169.254", "10.0.0.1"])
+def test_a_name_server_that_rebinds_is_asked_at_each_attempt_and_leads_nowhere(inside: str) -> None:
+    """S-07: public at the registration, inside at the attempt; one question for each, and none between check and connection."""
+    with socket.create_server(("127.0.0.1", 0)) as canary, rebinding("8.8.8.8", inside, inside) as (resolve, asked):
+        canary.setblocking(False)
+        port = canary.getsockname()[1]
+        strict = Guard()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(guard, "PORTS", guard.PORTS | {port})
+            url = f"https://rebind.example.com:{port}/"
+            assert strict.vet(strict.check_syntax(url), resolve) == (ip_address("8.8.8.8"),)
+            outcomes = [HttpSender(strict, ROOTS, resolve=resolve).post(url, {}, b"{}") for _ in range(2)]
+        assert [(o.status_code, o.error, o.answer) for o in outcomes] == [(None, "unreachable", "")] * 2
+        assert asked == ["rebind.example.com."] * 3
+        with pytest.raises(BlockingIOError):
             canary.accept()
 
 

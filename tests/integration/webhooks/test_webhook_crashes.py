@@ -20,8 +20,11 @@ from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
-from antiphon.webhooks.model import CALLBACK, Endpoint, Errand, Outcome, delivery_id, new_secret
+from antiphon.webhooks.memory import MemoryVault
+from antiphon.webhooks.model import CALLBACK, Endpoint, Errand, Outcome, delivery_id, place_of
 from antiphon.webhooks.publish import Publisher
+from antiphon.webhooks.secrets import Secrets
+from antiphon.webhooks.slots_dynamo import DynamoSlots
 from antiphon.webhooks.sqs import SqsDeliveryQueue, SqsLanes
 from antiphon.webhooks.sweep import SweepDeliveries
 from tests.contract.conftest import REGION
@@ -49,7 +52,7 @@ class Rows:
             DynamoDeliveryStore(table),
             DynamoEventStore(table),
         )
-        self.outbox = table.bind(EventRow)
+        self.outbox, self.slots = table.bind(EventRow), DynamoSlots(table)
 
 
 class Run:
@@ -62,8 +65,10 @@ class Run:
         self.queue = SqsDeliveryQueue(sqs, urls["deliveries"])
         self.wire = Wire()
         endpoint_id = derived_id("whk", self.now, self.user)
+        secrets = Secrets(MemoryVault(), lambda: self.now)
+        secret, _ = secrets.make(place_of(self.user, endpoint_id))
         self.endpoint = self.endpoints.create(
-            Endpoint(endpoint_id, self.user, "https://a.example.com", ("*",), self.now, new_secret())
+            Endpoint(endpoint_id, self.user, "https://a.example.com", ("*",), self.now, (secret,))
         )
         self.event = Event(
             derived_id("evt", self.now, self.user), self.user, "speech.queued", self.now, {"id": "job_1"},
@@ -80,7 +85,7 @@ class Run:
             MemoryJobStore(),
         )
         self.deliverer = Deliverer(
-            self.endpoints, self.deliveries, rows.events, self.queue, self.wire, clock, lambda: 0.5
+            self.endpoints, secrets, self.deliveries, rows.events, self.queue, rows.slots, self.wire, clock, lambda: 0.5
         )
         self.sweep = SweepDeliveries(self.deliveries, self.queue, clock)
 

@@ -16,8 +16,11 @@ from antiphon.platform.ids import new_id
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore
 from antiphon.webhooks.guard import Guard
 from antiphon.webhooks.manage import Endpoints
+from antiphon.webhooks.memory import MemoryVault
 from antiphon.webhooks.model import delivery_id
+from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.sqs import SqsDeliveryQueue
+from tests.faults import Refusals, refusal
 from tests.integration.webhooks.conftest import System, image_of, now, stream_record
 from tests.integration.webhooks.receivers import answers, receiver
 
@@ -246,8 +249,7 @@ def test_a_callback_url_of_a_job_is_signed_with_the_secret_of_the_account(system
         for _ in range(2):
             publish(system, happened(callback_url=place.url + "/done"))
             deliver(system)
-    secret = DynamoEndpointStore(system.table).account_secret(USER, "whsec_unused")
-    assert secret != "whsec_unused"
+    secret = call(system, "GET", "/v1/me/webhook-secret")[1]["secret"]
     assert len(place.got) == 2
     for got in place.got:
         Webhook(secret).verify(got.body, dict(got.headers))
@@ -272,18 +274,34 @@ def test_in_a_batch_exactly_the_bad_messages_return(system: System) -> None:
     assert len(place.got) == 8
 
 
-def test_a_poisoned_outbox_row_returns_alone(system: System) -> None:
-    """Q-04 for the stream: the events around it are published."""
+def test_a_poisoned_outbox_row_is_set_aside_and_keeps_nobody_waiting(system: System) -> None:
+    """Q-04, Q-06: nothing is reported to the stream, which would try again and hold up all that comes after it."""
     good = [
         system.write(happened("transcription.queued", dispatch=Dispatch("speech", "standard", f"job_{n}")))
         for n in range(2)
     ]
-    poison = json.loads(json.dumps(good[0]))
-    poison["dynamodb"]["SequenceNumber"] = "poison"
-    del poison["dynamodb"]["NewImage"]["timestamp"]
-    answer = system.publisher({"Records": [good[0], poison, good[1]]}, None)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "poison"}]}
+    unreadable = json.loads(json.dumps(good[0]))
+    del unreadable["dynamodb"]["NewImage"]["timestamp"]
+    nowhere = system.write(happened("transcription.queued", dispatch=Dispatch("speech", "no such lane", "job_3")))
+    answer = system.publisher({"Records": [good[0], unreadable, nowhere, good[1]]}, None)
+    assert answer == {"batchItemFailures": []}
     assert len(system.waiting("speech")) == 2
+    aside = [json.loads(record["body"]) for record in system.waiting("events-dead-letters")]
+    assert {(letter["sk"], letter["pk"]) for letter in aside} == {
+        (record["dynamodb"]["Keys"]["sk"]["S"], f"events#{USER}") for record in (unreadable, nowhere)
+    }
+    assert all(letter["reason"] for letter in aside)
+
+
+def test_what_the_network_refuses_returns_to_the_stream(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Q-04: the event waits for its next try, and is no defect."""
+    records = [system.write(happened("transcription.queued", dispatch=Dispatch("speech", "standard", "job_1")))]
+    refusals = Refusals(monkeypatch)
+    refusals.plan = lambda operation, number: refusal("ServiceUnavailable") if operation == "SendMessage" else None
+    answer = system.publisher({"Records": records}, None)
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == [
+        records[0]["dynamodb"]["SequenceNumber"]
+    ]
 
 
 def test_other_rows_of_the_stream_are_passed_over(system: System) -> None:
@@ -380,8 +398,9 @@ def test_a_repeated_creation_answers_with_the_first_endpoint(system: System) -> 
 def test_a_creation_that_crashed_after_the_write_gives_the_same_endpoint_and_secret(system: System) -> None:
     """Q-20: the repeat is made from the same seed, so it finds its own row."""
     queue = SqsDeliveryQueue(system.sqs, system.queues["deliveries"])
+    secrets = Secrets(MemoryVault(), system_clock)
     endpoints = Endpoints(
-        DynamoEndpointStore(system.table), DynamoDeliveryStore(system.table), queue, Guard(), system_clock
+        DynamoEndpointStore(system.table), secrets, DynamoDeliveryStore(system.table), queue, Guard(), system_clock
     )
     seed = new_id("whk").removeprefix("whk_")
     first, again = (endpoints.create(USER, "https://hooks.example.com", ("*",), seed=seed) for _ in range(2))

@@ -126,7 +126,7 @@ def test_deleting_a_running_job_stops_it_first(desk: Desk) -> None:
     claim = model.claim(job, owner="w", message_id="m", lease=timedelta(seconds=60), now=desk.clock())
     desk.jobs.apply(claim)
     desk.remove(ANNA.user_id, Kind.SPEECH, job.id)
-    assert desk.events == ["speech.queued", "speech.canceled"]
+    assert desk.events == ["speech.queued", "speech.started", "speech.canceled"]
 
 
 def test_a_job_of_another_user_cannot_be_deleted(desk: Desk) -> None:

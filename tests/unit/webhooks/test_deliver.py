@@ -25,22 +25,27 @@ from antiphon.webhooks.memory import (
     MemoryEndpointStore,
     MemoryEventStore,
     MemoryLanes,
+    MemorySlots,
+    MemoryVault,
 )
 from antiphon.webhooks.model import (
     CALLBACK,
     ERASED,
     GRACE,
     LADDER,
+    SLOTS,
     Delivery,
     Endpoint,
     Errand,
     Outcome,
+    Slot,
     Status,
     delivery_id,
-    new_secret,
+    place_of,
 )
 from antiphon.webhooks.ports import Stale
 from antiphon.webhooks.publish import Publisher
+from antiphon.webhooks.secrets import Secrets
 from antiphon.webhooks.sweep import SweepDeliveries
 from tests.unit.conftest import HeldClock
 
@@ -62,21 +67,33 @@ class Wire:
 class World:
     def __init__(self, clock: HeldClock, *outcomes: Outcome) -> None:
         self.clock = clock
-        self.endpoints = MemoryEndpointStore()
-        self.deliveries = MemoryDeliveryStore()
         self.events = MemoryEventStore()
+        self.endpoints = MemoryEndpointStore(self.events)
+        self.deliveries = MemoryDeliveryStore()
         self.queue = MemoryDeliveryQueue()
         self.lanes = MemoryLanes()
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
         self.jobs = MemoryJobStore()
         self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs)
+        self.slots = MemorySlots()
+        self.secrets = Secrets(MemoryVault(), clock)
         self.deliverer = Deliverer(
-            self.endpoints, self.deliveries, self.events, self.queue, self.wire, clock, lambda: 0.5
+            self.endpoints,
+            self.secrets,
+            self.deliveries,
+            self.events,
+            self.queue,
+            self.slots,
+            self.wire,
+            clock,
+            lambda: 0.5,
         )
         self.sweep = SweepDeliveries(self.deliveries, self.queue, clock)
+        name = derived_id("whk", clock(), "e")
+        secret, self.secret = self.secrets.make(place_of(USER, name))
         self.endpoint = self.endpoints.create(
-            Endpoint(derived_id("whk", clock(), "e"), USER, "https://hooks.example.com", ("*",), clock(), new_secret())
+            Endpoint(name, USER, "https://hooks.example.com", ("*",), clock(), (secret,))
         )
 
     def event(self, name: str = "a", **changes: Any) -> Event:
@@ -85,6 +102,15 @@ class World:
         )  # type: ignore[arg-type]
         self.events.put(event)
         return event
+
+    def now(self) -> Endpoint:
+        found = self.endpoints.get(USER, self.endpoint.id)
+        assert found is not None
+        return found
+
+    def change(self, **changes: Any) -> None:
+        before = self.now()
+        assert self.endpoints.replace(before, replace(before, **changes, version=before.version + 1))
 
     def errand(self, event: Event) -> Errand:
         return Errand(USER, self.endpoint.id, event.id)
@@ -259,7 +285,7 @@ def test_a_switched_off_endpoint_ends_what_waits(failing: World) -> None:
     """W-18."""
     event = failing.event()
     failing.deliverer.deliver(failing.errand(event))
-    assert failing.endpoints.replace(failing.endpoint, replace(failing.endpoint, active=False))
+    failing.change(active=False)
     failing.deliverer.deliver(failing.queue.sent[0].errand)
     assert failing.stored(event).status is Status.CANCELED
     assert len(failing.wire.posted) == 1
@@ -275,8 +301,7 @@ def test_of_an_endpoint_that_is_gone_nothing_that_waits_is_kept(failing: World, 
     if how == "deleted":
         assert failing.endpoints.delete(USER, failing.endpoint.id, failing.clock())
     else:
-        gone = replace(failing.endpoint, active=False, disabled_reason=ERASED)
-        assert failing.endpoints.replace(failing.endpoint, gone)
+        failing.change(active=False, disabled_reason=ERASED)
     assert failing.deliverer.deliver(failing.queue.sent[0].errand) is None
     assert failing.deliveries.find(delivery_id(event.id, failing.endpoint.id)) is None
     assert len(failing.wire.posted) == 1
@@ -297,7 +322,7 @@ def test_an_event_without_a_callback_url_has_no_callback(failing: World) -> None
 def test_a_changed_address_holds_for_the_next_attempt(failing: World) -> None:
     event = failing.event()
     failing.deliverer.deliver(failing.errand(event))
-    assert failing.endpoints.replace(failing.endpoint, replace(failing.endpoint, url="https://new.example.com"))
+    failing.change(url="https://new.example.com")
     failing.deliverer.deliver(failing.queue.sent[0].errand)
     assert [url for url, _, _ in failing.wire.posted] == ["https://hooks.example.com", "https://new.example.com"]
 
@@ -328,6 +353,182 @@ def test_a_sweep_that_loses_the_race_sends_nothing(failing: World) -> None:
     assert failing.sweep() == 1
     with pytest.raises(Stale):
         failing.deliveries.replace(stale[0], replace(stale[0], version=stale[0].version + 1, planned=7))
+
+
+def judged(world: World, *hours: float) -> list[bool]:
+    """An attempt of another event at each of these hours, counted from the first; whether the endpoint was on after it."""
+    begun, on = world.clock.now, []
+    for number, hour in enumerate(hours):
+        world.clock.now = begun + timedelta(hours=hour)
+        world.deliverer.deliver(world.errand(world.event(f"at {number}")))
+        on.append(world.now().active)
+    return on
+
+
+def test_an_endpoint_that_only_fails_for_five_days_is_switched_off_with_mail_and_event(failing: World) -> None:
+    """W-17, as Svix's test of repeated failure: the five days begin once failures span twelve hours."""
+    assert judged(failing, 0, 11.9, 12, 60, 100, 131.9) == [True] * 6
+    assert judged(failing, 0.1) == [False]
+    off = failing.now()
+    assert (off.disabled_reason, off.failing, off.ended_at) == ("failing", None, failing.clock.now)
+    (event,) = [
+        e
+        for e in failing.events.between(USER, failing.clock.now, failing.clock.now + timedelta(seconds=1))
+        if e.type == "webhook.disabled"
+    ]
+    assert (event.data["id"], event.data["reason"]) == (off.id, "failing")
+    assert event.dispatch == Dispatch("mail", "webhook_failing", off.id)
+
+
+def test_failures_that_nobody_saw_for_two_days_are_forgotten(failing: World) -> None:
+    """W-17, as Svix's test of expiry: the next failure begins anew."""
+    assert all(judged(failing, 0, 13, 60, 60 + 49, 60 + 49 + 120))
+    assert failing.now().failing is not None
+
+
+def test_one_success_resets_what_was_counted(clock: HeldClock) -> None:
+    """W-17, as Svix's test of sporadic failure."""
+    bad, good = Outcome(500, None, 5), Outcome(200, None, 5)
+    world = World(clock, *([bad] * 5), good, bad)
+    assert all(judged(world, 0, 13, 50, 90, 130, 131))
+    assert world.now().failing is None
+    assert all(judged(world, 1, 13, 50, 90, 120))
+
+
+def test_one_event_alone_never_switches_an_endpoint_off(failing: World) -> None:
+    """W-17: its ten attempts end before five days are over."""
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    while failing.stored(event).status is Status.PENDING:
+        failing.clock.now = failing.stored(event).next_attempt_at or failing.clock.now
+        failing.deliverer.deliver(replace(failing.errand(event), attempt=failing.stored(event).planned + 1))
+    assert failing.now().active
+    assert failing.stored(event).planned == 10
+
+
+def test_failures_are_noted_once_an_hour_and_successes_not_at_all(clock: HeldClock) -> None:
+    """What a healthy endpoint costs: nothing; a failing one: a write an hour."""
+    world = World(clock)
+    judged(world, *(n / 10 for n in range(20)))
+    assert world.now().version == 1
+    bad = World(clock, Outcome(500, None, 5))
+    judged(bad, *(n / 10 for n in range(30)))
+    assert bad.now().version <= 1 + 1 + 3
+
+
+def test_410_switches_off_at_once_with_mail_and_event(clock: HeldClock) -> None:
+    """W-16."""
+    world = World(clock, Outcome(500, None, 5), Outcome(410, None, 5))
+    older, newer = world.event("older"), world.event("newer")
+    world.deliverer.deliver(world.errand(older))
+    world.deliverer.deliver(world.errand(newer))
+    assert (world.now().active, world.now().disabled_reason) == (False, "gone")
+    (event,) = [
+        e
+        for e in world.events.between(USER, clock.now, clock.now + timedelta(seconds=1))
+        if e.type == "webhook.disabled"
+    ]
+    mails = MemoryMails()
+    replace(world.publisher, mails=mails).publish(event)
+    assert [(m.kind, m.user_id, m.about) for m in mails.asked] == [("webhook_gone", USER, world.endpoint.id)]
+    world.change(active=True, disabled_reason=None)
+    clock.move(seconds=5)
+    world.deliverer.deliver(world.queue.sent[0].errand)
+    assert world.stored(older).status is Status.CANCELED
+    assert len(world.wire.posted) == 2
+
+
+def test_a_crash_before_the_entry_in_the_log_still_switches_off(
+    clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W-16, W-21: nobody would make the attempt again that said so."""
+    world = World(clock, Outcome(410, None, 5))
+    event = world.event()
+
+    def crash(*args: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(world.deliveries, "replace", crash)
+    with pytest.raises(ConnectionError):
+        world.deliverer.deliver(world.errand(event))
+    assert not world.now().active
+
+
+def test_a_change_by_the_owner_at_the_same_moment_is_kept(failing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_, met = failing.endpoints.replace, []
+
+    def overtaken(before: Endpoint, after: Endpoint, event: Event | None = None) -> bool:
+        if not met:
+            met.append(True)
+            failing.change(description="mine")
+        return replace_(before, after, event)
+
+    monkeypatch.setattr(failing.endpoints, "replace", overtaken)
+    failing.deliverer.deliver(failing.errand(failing.event()))
+    assert failing.now().description == "mine"
+    assert failing.now().failing is not None
+
+
+def full(world: World) -> Slot:
+    """All slots of the endpoint are taken; gives one of them."""
+    taken = [world.slots.take(USER, world.endpoint.id, world.clock.now) for _ in range(SLOTS)]
+    assert taken[0] is not None
+    return taken[0]
+
+
+def test_an_endpoint_with_enough_under_way_is_put_off_and_nothing_else(clock: HeldClock) -> None:
+    """W-23: the errand comes again later, its turns further and further apart, and loses neither its place in the plan nor its request."""
+    world = World(clock)
+    event, slot = world.event(), full(world)
+    assert world.slots.take(USER, "whk_other", clock.now) is not None
+    errand, waits = world.errand(event), []
+    for _ in range(8):
+        assert world.deliverer.deliver(errand, request_id="req-1") is None
+        (sent,) = world.queue.sent
+        world.queue.sent.clear()
+        assert sent.request_id == "req-1"
+        errand = sent.errand
+        waits.append(sent.delay.total_seconds())
+    assert waits == [1.5, 6, 24, 96, 384, 675, 675, 675]
+    assert world.wire.posted == []
+    world.slots.free(slot)
+    world.deliverer.deliver(errand)
+    assert world.stored(event).status is Status.SUCCEEDED
+    assert world.stored(event).planned == 1
+    manual = replace(world.errand(event), manual="req_1")
+    assert world.slots.take(USER, world.endpoint.id, clock.now) is not None
+    world.deliverer.deliver(manual)
+    assert world.queue.sent[0].errand == replace(manual, turn=1)
+
+
+def test_what_is_put_off_is_not_taken_for_lost_and_what_is_done_is_not_put_off(failing: World) -> None:
+    """W-12, W-23."""
+    event = failing.event()
+    failing.deliverer.deliver(failing.errand(event))
+    second = failing.queue.sent.pop().errand
+    failing.clock.move(seconds=5)
+    full(failing)
+    failing.deliverer.deliver(second)
+    (sent,) = failing.queue.sent
+    assert sent.errand == replace(second, turn=1)
+    assert failing.stored(event).due_at == failing.clock.now + sent.delay + GRACE
+    assert failing.stored(event).planned == 1
+    failing.deliverer.deliver(failing.errand(event))
+    assert failing.queue.sent == [sent]
+
+
+def test_a_slot_is_given_back_whatever_happens(clock: HeldClock) -> None:
+    world = World(clock)
+
+    def die(*args: object) -> Outcome:
+        raise ConnectionError
+
+    dead = replace(world.deliverer, sender=type("Dead", (), {"post": die})())
+    for number in range(SLOTS + 1):
+        with pytest.raises(ConnectionError):
+            dead.deliver(world.errand(world.event(str(number))))
+    world.deliverer.deliver(world.errand(world.event("last")))
+    assert len(world.wire.posted) == 1
 
 
 def test_when_a_work_is_not_done_any_more_those_that_waited_for_it_go_to_their_lane(clock: HeldClock) -> None:

@@ -270,5 +270,23 @@ def test_values_of_a_query_are_not_shown(url: str, shown: str) -> None:
 
 def test_a_secret_is_not_in_the_text_of_an_endpoint() -> None:
     """W-02."""
-    endpoint = model.Endpoint("whk_1", "usr_1", "https://example.com", ("*",), NOW, "whsec_geheim")
+    secret = model.Secret("key_1", "v1.geheim", "whsec_…heim", NOW)
+    endpoint = model.Endpoint("whk_1", "usr_1", "https://example.com", ("*",), NOW, (secret,))
     assert "geheim" not in f"{endpoint} {endpoint!r}"
+
+
+def kept(number: int, until: datetime | None = None) -> model.Secret:
+    return model.Secret(f"key_{number}", f"v1.{number}", "whsec_…", NOW, until)
+
+
+def test_a_secret_that_was_replaced_signs_for_another_day_and_no_longer() -> None:
+    """W-06."""
+    day = timedelta(hours=24)
+    once = model.rotated((kept(1),), kept(2), NOW)
+    assert [s.id for s in model.signing(once, NOW + day - timedelta(seconds=1))] == ["key_2", "key_1"]
+    assert [s.id for s in model.signing(once, NOW + day)] == ["key_2"]
+    hour = NOW + timedelta(hours=1)
+    twice = model.rotated(once, kept(3), hour)
+    assert [(s.id, s.until) for s in twice] == [("key_3", None), ("key_2", hour + day), ("key_1", NOW + day)]
+    assert [s.id for s in model.rotated(twice, kept(4), NOW + 2 * day)] == ["key_4", "key_3"]
+    assert model.rotated(twice, kept(4), hour, keep_old=False) == (kept(4),)

@@ -99,6 +99,7 @@ def test_a_worker_that_does_not_ask_its_lanes_any_more_does_not_get_on(
     assert pulse.beats == 0
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is meant
 def test_an_inbox_whose_thread_died_knows_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(MemoryLane):
         def receive(self, wait: int) -> Any:

@@ -52,6 +52,7 @@ class OpenJobRow(Row):
 class OpenEndpointRow(Row):
     active = BooleanAttribute()
     disabled_reason = UnicodeAttribute(null=True)
+    version = NumberAttribute()
 
 
 class LeadingRow(Row):
@@ -115,7 +116,11 @@ class DynamoAccountRows:
             yield Removed()
         usable = ~(endpoints.disabled_reason == ERASED)
         for endpoint in endpoints.query(pk, endpoints.sk.startswith("webhook#"), usable, consistent_read=True):
-            actions = [endpoints.active.set(False), endpoints.disabled_reason.set(ERASED)]
+            actions = [
+                endpoints.active.set(False),
+                endpoints.disabled_reason.set(ERASED),
+                endpoints.version.set(endpoints.version + 1),
+            ]
             self._update(endpoint, actions, endpoints.pk.exists())
             yield Removed()
 

@@ -58,3 +58,22 @@ def account_linked(origin: str) -> Letter:
         "If the account is yours, look through its webhooks, and ask for a new password if you want one:\n\n"
         f"{origin}/forgot-password",
     )
+
+
+def webhook_gone(origin: str, webhook_id: str) -> Letter:
+    return _webhook_off(
+        origin, f"Your webhook {webhook_id} answered 410 Gone, which means that nobody wants its events any more."
+    )
+
+
+def webhook_failing(origin: str, webhook_id: str) -> Letter:
+    return _webhook_off(origin, f"Your webhook {webhook_id} has only failed for five days.")
+
+
+def _webhook_off(origin: str, why: str) -> Letter:
+    return Letter(
+        "A webhook was switched off",
+        f"{why} It has been switched off, and what waited for another attempt has ended.\n\n"
+        "Its deliveries with every attempt are listed here. Once it works, switch it on again and replay what it missed: events are kept for 7 days.\n\n"
+        f"{origin}/webhooks",
+    )

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     SESSION_REUSED = "session_reused"
     ACCOUNT_LINKED = "account_linked"
+    WEBHOOK_GONE = "webhook_gone"
+    WEBHOOK_FAILING = "webhook_failing"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ class SendMail:
                 return letters.session_reused(self._origin)
             case Kind.ACCOUNT_LINKED:
                 return letters.account_linked(self._origin)
+            case Kind.WEBHOOK_GONE:
+                return letters.webhook_gone(self._origin, mail.about)
+            case Kind.WEBHOOK_FAILING:
+                return letters.webhook_failing(self._origin, mail.about)
             case Kind.PASSWORD_RESET:
                 token = reset.new_token(user.id)
                 # Kept before it is sent. If the mail is lost, the next try makes another one, and this one ends.

@@ -43,6 +43,11 @@ def derived_id(prefix: str, at: datetime, *parts: str, order: int = 0) -> str:
     return f"{prefix}_{ULID.from_bytes(made)}"
 
 
+def first_id(prefix: str, at: datetime) -> str:
+    """Sorts before every id of this millisecond, and after every one before it."""
+    return f"{prefix}_{ULID.from_bytes(ULID.from_datetime(at).bytes[:6] + bytes(10))}"
+
+
 def time_of(any_id: str) -> datetime:
     """When the id was made, to the millisecond, in UTC."""
     return ULID.from_str(any_id.split("_", 1)[1]).datetime

@@ -16,6 +16,7 @@ PATHS = frozenset(
         "/v1/audio/voices",
     }
 )
+_BELOW = ("/v1/webhook_endpoints", "/v1/webhook_event_types")
 _TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -28,6 +29,11 @@ _CODES = {
     "quota_exceeded": "insufficient_quota",
     "rate_limited": "rate_limit_exceeded",
 }
+
+
+def speaks(path: str) -> bool:
+    """Whether this path speaks OpenAI's protocol."""
+    return path in PATHS or path.startswith(_BELOW)
 
 
 def status_of(error: AntiphonError) -> int:

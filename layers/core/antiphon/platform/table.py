@@ -32,9 +32,10 @@
 | device       | user#<usr>         | device#<dev>              |                  |                 |          | get by id, list; its key: key-ref           |
 | command      | user#<usr>         | command#<dev>#<cmd>       | due#command#<dev> | due time       | 30 d     | log newest first; the device's poll, until it has ended |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
-| webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url            |
+| webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url, sealed    |
 | webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |
 | delivery     | webhook#<whk>      | delivery#<dlv>            | due#delivery#<n> | due time        | 30 d     | log newest first, janitor                   |
+| slots        | webhook#<whk>      | slots                     |                  |                 | 30 d     | delivery: requests under way to an endpoint |
 | delivery ref | delivery#<dlv>     | ref                       |                  |                 | 30 d     | redeliver by id                             |
 | limit        | limit#<who>#<min>  | limit                     |                  |                 | minutes  | requests of a user or network in a minute   |
 | attempts     | attempts#<who>     | attempts                  |                  |                 | 2 h      | wrong passwords of an account or network    |

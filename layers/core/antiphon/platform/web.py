@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -60,8 +61,8 @@ def make_app(
     secret_answers: Collection[str] = (),
     forms: Collection[str] = (),
 ) -> FastAPI:
-    """secret_answers: paths whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the same seed.
-    forms: paths whose POST takes a form, which the route reads itself."""
+    """secret_answers: paths (``*`` for an id) whose POST answers with a secret. Such an answer is never stored: a repeat comes to the route again, with the
+    same seed. forms: paths whose POST takes a form, which the route reads itself."""
     app = FastAPI(
         title=title,
         version=version,
@@ -73,7 +74,7 @@ def make_app(
     )
 
     def failed(request: Request, error: AntiphonError) -> Response:
-        if request.url.path in openai_errors.PATHS:
+        if openai_errors.speaks(request.url.path):
             shown = json.dumps(openai_errors.error_object(error), ensure_ascii=False)
             kept = {name: value for name, value in headers(error).items() if name != "Content-Type"}
             return Response(shown, openai_errors.status_of(error), kept, "application/json")
@@ -86,7 +87,7 @@ def make_app(
 
     @app.exception_handler(RequestValidationError)
     def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        if request.url.path in openai_errors.PATHS:
+        if openai_errors.speaks(request.url.path):
             return failed(request, openai_errors.invalid(error.errors()))
         fields = tuple(Field(_path(e["loc"]), e["msg"].removeprefix("Value error, ")) for e in error.errors()[:20])
         return failed(
@@ -121,7 +122,7 @@ def make_app(
                 _check_length(request)
             else:
                 await _check_body(request)
-            response = await _once(request, call_next, idempotency, secret=request.url.path in secret_answers)
+            response = await _once(request, call_next, idempotency, secret=_matches(request, secret_answers))
         except AntiphonError as error:
             response = failed(request, error)
         except Exception as defect:
@@ -163,6 +164,10 @@ async def _ended(request: Request, response: Response) -> tuple[Response, Ended]
         response = Response(content, response.status_code, dict(response.headers))
     replayed = "Idempotent-Replayed" in response.headers
     return response, Ended.of(response.status_code, bytes(response.body).decode(), replayed=replayed)
+
+
+def _matches(request: Request, paths: Collection[str]) -> bool:
+    return any(fnmatchcase(request.url.path, path) for path in paths)
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:

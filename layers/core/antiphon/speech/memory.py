@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import WAITING, Change, Job, Kind, Status
+from antiphon.speech.parts import Part
 from antiphon.speech.ports import (
     NO_TEXTS,
     Chunk,
@@ -250,3 +252,45 @@ class MemoryObjects:
         for key in found:
             del self.objects[key]
         return len(found), len(found)
+
+
+class MemoryParts:
+    """Unfinished objects of a bucket of `MemoryObjects`; `put` is what a client does with the address of a part."""
+
+    def __init__(self, objects: MemoryObjects, bucket: str) -> None:
+        self._objects = objects
+        self._bucket = bucket
+        self._open: dict[tuple[str, str], tuple[str, dict[int, bytes]]] = {}
+        self._count = 0
+
+    def begin(self, key: str, content_type: str) -> str:
+        self._count += 1
+        upload_id = f"upload-{self._count}"
+        self._open[key, upload_id] = (content_type, {})
+        return upload_id
+
+    def address(self, key: str, upload_id: str, number: int, size: int, good_for: timedelta) -> str:
+        return f"https://{self._bucket}.invalid/{key}?partNumber={number}&uploadId={upload_id}&size={size}"
+
+    def put(self, key: str, upload_id: str, number: int, body: bytes) -> None:
+        self._parts(key, upload_id)[1][number] = body
+
+    def there(self, key: str, upload_id: str) -> Sequence[Part]:
+        found = self._parts(key, upload_id)[1]
+        return [Part(number, hashlib.md5(body).hexdigest(), len(body)) for number, body in sorted(found.items())]
+
+    def join(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        content_type, found = self._parts(key, upload_id)
+        del self._open[key, upload_id]
+        body = b"".join(found[part.number] for part in parts)
+        self._objects.put(self._bucket, key, body, content_type=content_type)
+
+    def size(self, key: str) -> int | None:
+        found = self._objects.head(self._bucket, key)
+        return found.size if found else None
+
+    def _parts(self, key: str, upload_id: str) -> tuple[str, dict[int, bytes]]:
+        try:
+            return self._open[key, upload_id]
+        except KeyError:
+            raise NotFound("There is no such upload; begin a new one.") from None

@@ -313,8 +313,7 @@ def claim(job: Job, *, owner: str, message_id: str, lease: timedelta, now: datet
         stage="starting",
         timings=_timed(job.timings, queued_ms=now - (job.queued_at or now)) if not taken_over else job.timings,
     )
-    # A document has no chunks whose first would announce that it is worked on.
-    return Change(job, after, _event(after, "started", now) if job.kind is Kind.DOCUMENT else None)
+    return Change(job, after, _event(after, "started", now))
 
 
 def _timed(timings: Mapping[str, int], **spans: timedelta) -> Mapping[str, int]:

@@ -40,7 +40,7 @@ class SubmitStep(Submit):
             if wanted := getattr(given, name):
                 self._ended(caller, of, wanted, name)
                 options[name] = wanted
-        source = self._recording(kind, caller, new, given, options)
+        source = self._recording(kind, caller, new, given, options, job_id)
         body = json.dumps({"segments": given.segments, "turns": given.turns}).encode()
         own = given.segments is not None or given.turns is not None or kind is Kind.ASSIGNMENT
         key = f"texts/{caller.user_id}/{job_id}.json"
@@ -58,7 +58,7 @@ class SubmitStep(Submit):
             raise
 
     def _recording(
-        self, kind: Kind, caller: Caller, new: NewJob, given: Given, options: dict[str, Any]
+        self, kind: Kind, caller: Caller, new: NewJob, given: Given, options: dict[str, Any], job_id: str
     ) -> Source | None:
         if kind is Kind.ASSIGNMENT:
             return None
@@ -66,8 +66,7 @@ class SubmitStep(Submit):
             return self._source(caller, new.media_id)
         if new.file:
             check_file(new.file, caller.tier, text=False)
-            file = new.file
-            options["upload"] = {"filename": file.filename, "content_type": file.content_type, "size": file.size}
+            options["upload"] = self._wanted(caller, job_id, new.file)
             return None
         job = self._ended(caller, Kind.TRANSCRIPTION, given.transcription_id or "", "transcription_id")
         options["borrowed"] = True

@@ -16,6 +16,7 @@ from antiphon.speech.metering import VOID, QuotaExceeded
 from antiphon.speech.model import EMPTY, FETCHING, Job, Kind, Source, Status, create
 from antiphon.speech.once import ALONE, FOR, FOR_URL, request_key, text_content
 from antiphon.speech.outlook import Ticket, no_ticket
+from antiphon.speech.parts import PARTS_ABOVE, PartedUpload, Parts
 from antiphon.speech.ports import Holding, JobStore, Objects, Stale, Taken, Upload
 from antiphon.speech.retrying import ROUNDS
 
@@ -70,29 +71,34 @@ class Submit:
         uploads_bucket: str,
         clock: Clock,
         ticket: Ticket = no_ticket,
+        parts: Parts | None = None,
     ) -> None:
+        """parts: for files that are too large for one request; without it all come in one."""
         self._jobs = jobs
         self._media = media
         self._objects = objects
         self._bucket = uploads_bucket
         self._clock = clock
         self._ticket = ticket
+        self._parts = parts
 
     def transcription(self, caller: Caller, new: NewJob, seed: str | None = None) -> Submitted:
         """Waits for the upload where a file is to come. Raises NotFound, Conflict (media not there yet), TooLarge, Unsupported, QuotaExceeded."""
         options = _options_of(new)
         source: Source | None = None
         content: str | None = None
+        job_id: str | None = None
         if new.media_id:
             source, content = self._source(caller, new.media_id), f"media:{new.media_id}"
         elif new.file:
             check_file(new.file, caller.tier, text=False)
-            options["upload"] = _wanted(new.file)
+            job_id = job_id_of(seed)
+            options["upload"] = self._wanted(caller, job_id, new.file)
             content = new.file.sha256 and f"sha256:{new.file.sha256}"
         elif new.url:
             options["url"], content = new.url, f"url:{new.url}"
         key = _request_key(Kind.TRANSCRIPTION, content, options, new)
-        return self._create(Kind.TRANSCRIPTION, caller, new, options, source, seed, key=key)
+        return self._create(Kind.TRANSCRIPTION, caller, new, options, source, seed, job_id, key=key)
 
     def speech(self, caller: Caller, new: NewJob, seed: str | None = None) -> Submitted:
         """Raises NotFound, Conflict (media not there yet), TooLarge, QuotaExceeded."""
@@ -163,16 +169,32 @@ class Submit:
             check_file(new.file, caller.tier, text=False)
         return float(len(new.text)) if new.text is not None else None
 
-    def upload(self, job: Job) -> Upload | None:
+    def upload(self, job: Job) -> Upload | PartedUpload | None:
         """Where the file goes, while the job waits for it."""
         wanted = job.options.get("upload")
         if job.status is not Status.AWAITING_UPLOAD or not wanted:
             return None
-        return self._objects.presign_post(
-            self._bucket, upload_key(job.user_id, job.id), content_type=wanted["content_type"], max_size=wanted["size"]
-        )
+        key = upload_key(job.user_id, job.id)
+        return self._way(key, wanted["content_type"], wanted["size"], wanted.get("upload_id"))
 
-    def media(self, caller: Caller, file: FileToCome, purpose: str, seed: str | None = None) -> tuple[Media, Upload]:
+    def _wanted(self, caller: Caller, job_id: str, file: FileToCome) -> dict[str, Any]:
+        """The file that a job waits for."""
+        return _wanted(file) | self._begun(upload_key(caller.user_id, job_id), file)
+
+    def _begun(self, key: str, file: FileToCome) -> dict[str, str]:
+        """The id of an upload in parts, for a file that needs one."""
+        if self._parts is None or file.size <= PARTS_ABOVE:
+            return {}
+        return {"upload_id": self._parts.begin(key, file.content_type)}
+
+    def _way(self, key: str, content_type: str, size: int, upload_id: str | None) -> Upload | PartedUpload:
+        if self._parts and upload_id:
+            return self._parts.shown(key, size, upload_id)
+        return self._objects.presign_post(self._bucket, key, content_type=content_type, max_size=size)
+
+    def media(
+        self, caller: Caller, file: FileToCome, purpose: str, seed: str | None = None
+    ) -> tuple[Media, Upload | PartedUpload]:
         check_file(file, caller.tier, text=purpose not in ("transcription", PURPOSE))
         media = Media(
             f"med_{seed}" if seed else new_id("med"),
@@ -186,7 +208,7 @@ class Submit:
         )
         self._media.create(waits_for_upload(media))
         key = upload_key(caller.user_id, media.id)
-        return media, self._objects.presign_post(self._bucket, key, content_type=file.content_type, max_size=file.size)
+        return media, self._way(key, file.content_type, file.size, self._begun(key, file).get("upload_id"))
 
     def _source(self, caller: Caller, media_id: str) -> Source:
         media = self._media.get(caller.user_id, media_id)

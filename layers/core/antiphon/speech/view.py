@@ -10,6 +10,7 @@ from typing import Any
 from antiphon.platform.clock import rfc3339
 from antiphon.speech.model import PLACES, RESULTS, STEPS, Job, Kind
 from antiphon.speech.outlook import NOTHING_AHEAD, Cost, Estimate, Eta, Outlook, cost_of
+from antiphon.speech.parts import PartedUpload
 from antiphon.speech.ports import Mark, Numbered, Upload
 from antiphon.speech.shown import named
 
@@ -21,7 +22,7 @@ def _time(moment: datetime | None) -> str | None:
 def job_view(
     job: Job,
     *,
-    upload: Upload | None = None,
+    upload: Upload | PartedUpload | None = None,
     audio_url: str | None = None,
     joined: bool = False,
     outlook: Outlook = NOTHING_AHEAD,
@@ -102,7 +103,7 @@ def estimate_view(kind: Kind, estimate: Estimate, joins: Job | None) -> dict[str
     }
 
 
-def _step(job: Job, upload: Upload | None) -> dict[str, Any]:
+def _step(job: Job, upload: Upload | PartedUpload | None) -> dict[str, Any]:
     place = f"/v1/{PLACES[job.kind]}/{job.id}"
     return {
         **{name: job.options.get(name) for name in ("transcription_id", "alignment_id", "diarization_id")},
@@ -117,7 +118,7 @@ def turn_view(numbered: Numbered) -> dict[str, Any]:
     return {"index": numbered.index, "start": segment.start, "end": segment.end, "speaker": segment.speaker}
 
 
-def _document(job: Job, upload: Upload | None) -> dict[str, Any]:
+def _document(job: Job, upload: Upload | PartedUpload | None) -> dict[str, Any]:
     wanted = job.options.get("upload") or {}
     return {
         "filename": wanted.get("filename") or (job.source.filename if job.source else None),
@@ -129,7 +130,17 @@ def _document(job: Job, upload: Upload | None) -> dict[str, Any]:
     }
 
 
-def upload_view(upload: Upload) -> dict[str, Any]:
+def upload_view(upload: Upload | PartedUpload) -> dict[str, Any]:
+    if isinstance(upload, PartedUpload):
+        return {
+            "method": "MULTIPART",
+            "upload_id": upload.upload_id,
+            "part_size": upload.part_size,
+            "parts": [{"number": number, "url": url} for number, url in enumerate(upload.urls, start=1)],
+            "received": list(upload.received),
+            "complete_url": upload.complete_url,
+            "expires_at": rfc3339(upload.expires_at),
+        }
     return {
         "method": "POST",
         "url": upload.url,

@@ -1,6 +1,6 @@
 """Endpoints, deliveries and events in the table.
 
-The secrets of endpoints lie in their rows, which the table encrypts at rest; nothing but `Endpoint.secret` and the answer to its creation shows them.
+The secrets of endpoints and accounts lie in their rows as the vault has sealed them.
 """
 
 from __future__ import annotations
@@ -13,31 +13,51 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError, TransactWriteError
+from pynamodb.transactions import TransactWrite
 
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
-from antiphon.platform.outbox import EventRow, event_of_row
+from antiphon.platform.ids import first_id
+from antiphon.platform.outbox import EventRow, event_of_row, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, Row, Table
-from antiphon.webhooks.model import CALLBACK, KEEP, MAX_ENDPOINTS, Attempt, Delivery, Endpoint, Outcome, Status, Trigger
+from antiphon.webhooks.model import (
+    CALLBACK,
+    KEEP,
+    MAX_ENDPOINTS,
+    Attempt,
+    Delivery,
+    Endpoint,
+    Failing,
+    Keyring,
+    Outcome,
+    Secret,
+    Status,
+    Trigger,
+)
 from antiphon.webhooks.ports import Stale
 
 _LOST = "ConditionalCheckFailedException"
-_ACCOUNT_SECRET = "webhook-secret"
+_KEYRING = "webhook-secret"
 
 
 class EndpointRow(Row):
     url = UnicodeAttribute()
     events = JSONAttribute()
     created_at = UnicodeAttribute()
-    secret = UnicodeAttribute()
+    secrets = JSONAttribute()
     description = UnicodeAttribute(null=True)
     active = BooleanAttribute()
     disabled_reason = UnicodeAttribute(null=True)
+    updated_at = UnicodeAttribute(null=True)
+    failing = JSONAttribute(null=True)
+    ended_at = UnicodeAttribute(null=True)
+    version = NumberAttribute()
 
 
-class AccountSecretRow(Row):
-    secret = UnicodeAttribute()
+class KeyringRow(Row):
+    secrets = JSONAttribute()
+    version = NumberAttribute()
 
 
 class DeliveryRow(Row):
@@ -60,6 +80,30 @@ class DeliveryRefRow(Row):
     endpoint_id = UnicodeAttribute()
 
 
+def _secrets_data(secrets: tuple[Secret, ...]) -> list[list[str | None]]:
+    return [[s.id, s.sealed, s.hint, rfc3339(s.created_at), rfc3339(s.until) if s.until else None] for s in secrets]
+
+
+def _secrets_of(data: list[list[Any]]) -> tuple[Secret, ...]:
+    return tuple(
+        Secret(name, sealed, hint, from_rfc3339(created), until and from_rfc3339(until))
+        for name, sealed, hint, created, until in data
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return from_rfc3339(text) if text else None
+
+
+def _failing_data(failing: Failing) -> list[str | None]:
+    return [rfc3339(failing.first), rfc3339(failing.last), rfc3339(failing.since) if failing.since else None]
+
+
+def _failing_of(data: list[str | None]) -> Failing:
+    first, last, since = data
+    return Failing(from_rfc3339(first or ""), from_rfc3339(last or ""), _time(since))
+
+
 def _endpoint_of(row: EndpointRow) -> Endpoint:
     return Endpoint(
         id=row.sk.removeprefix("webhook#"),
@@ -67,10 +111,14 @@ def _endpoint_of(row: EndpointRow) -> Endpoint:
         url=row.url,
         events=tuple(row.events),
         created_at=from_rfc3339(row.created_at),
-        secret=row.secret,
+        secrets=_secrets_of(row.secrets),
         description=row.description or "",
         active=row.active,
         disabled_reason=row.disabled_reason,
+        updated_at=_time(row.updated_at),
+        failing=_failing_of(row.failing) if row.failing else None,
+        ended_at=_time(row.ended_at),
+        version=int(row.version),
     )
 
 
@@ -82,10 +130,14 @@ def _row_of_endpoint(rows: type[EndpointRow], endpoint: Endpoint) -> EndpointRow
         url=endpoint.url,
         events=list(endpoint.events),
         created_at=rfc3339(endpoint.created_at),
-        secret=endpoint.secret,
+        secrets=_secrets_data(endpoint.secrets),
         description=endpoint.description or None,
         active=endpoint.active,
         disabled_reason=endpoint.disabled_reason,
+        updated_at=rfc3339(endpoint.updated_at) if endpoint.updated_at else None,
+        failing=_failing_data(endpoint.failing) if endpoint.failing else None,
+        ended_at=rfc3339(endpoint.ended_at) if endpoint.ended_at else None,
+        version=endpoint.version,
     )
 
 
@@ -94,7 +146,8 @@ class DynamoEndpointStore:
         self._table = table
         self._rows = table.bind(EndpointRow)
         self._traces = table.bind(Row)
-        self._secrets = table.bind(AccountSecretRow)
+        self._keyrings = table.bind(KeyringRow)
+        self._outbox = table.bind(EventRow)
 
     def create(self, endpoint: Endpoint) -> Endpoint:
         row = _row_of_endpoint(self._rows, endpoint)
@@ -123,19 +176,21 @@ class DynamoEndpointStore:
         )
         return [_endpoint_of(row) for row in found]
 
-    def replace(self, before: Endpoint, after: Endpoint) -> bool:
-        rows = self._rows
-        unchanged = (
-            (rows.url == before.url)
-            & (rows.secret == before.secret)
-            & (rows.active == before.active)
-            & (rows.events == list(before.events))
-        )
-        row = _row_of_endpoint(rows, after)
+    def replace(self, before: Endpoint, after: Endpoint, event: Event | None = None) -> bool:
+        row, unchanged = _row_of_endpoint(self._rows, after), self._rows.version == before.version
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(row, condition=unchanged)
+            if event is not None:
+                transaction.save(event_row(self._outbox, event))
+
         try:
-            row.save(condition=unchanged)
-        except PutError as error:
-            if error.cause_response_code != _LOST:
+            if event is None:
+                row.save(condition=unchanged)
+            else:
+                self._table.write(fill)
+        except (PutError, TransactWriteError) as error:
+            if error.cause_response_code not in (_LOST, "TransactionCanceledException"):
                 raise
             # The write itself may have won and only its answer got lost: botocore's second try then meets our own row.
             return self.get(after.user_id, after.id) == _endpoint_of(row)
@@ -154,28 +209,43 @@ class DynamoEndpointStore:
             return False
         return True
 
-    def account_secret(self, user_id: str, proposed: str) -> str:
-        stored = self._account_secret(user_id)
-        if stored is not None:
-            return stored
-        row = self._secrets(f"user#{user_id}", _ACCOUNT_SECRET, row="webhook_secret", secret=proposed)
+    def keyring(self, user_id: str) -> Keyring | None:
         try:
-            row.save(condition=self._secrets.pk.does_not_exist())
+            row = self._keyrings.get(f"user#{user_id}", _KEYRING, consistent_read=True)
+        except self._keyrings.DoesNotExist:
+            return None
+        return Keyring(user_id, _secrets_of(row.secrets), int(row.version))
+
+    def create_keyring(self, keyring: Keyring) -> Keyring:
+        try:
+            self._row_of_keyring(keyring).save(condition=self._keyrings.pk.does_not_exist())
         except PutError as error:
-            stored = self._account_secret(user_id) if error.cause_response_code == _LOST else None
+            stored = self.keyring(keyring.user_id) if error.cause_response_code == _LOST else None
             if stored is None:
                 raise
             return stored
-        return proposed
+        return keyring
 
-    def _account_secret(self, user_id: str) -> str | None:
+    def replace_keyring(self, before: Keyring, after: Keyring) -> bool:
         try:
-            return self._secrets.get(f"user#{user_id}", _ACCOUNT_SECRET, consistent_read=True).secret
-        except self._secrets.DoesNotExist:
-            return None
+            self._row_of_keyring(after).save(condition=self._keyrings.version == before.version)
+        except PutError as error:
+            if error.cause_response_code != _LOST:
+                raise
+            return self.keyring(after.user_id) == after
+        return True
+
+    def _row_of_keyring(self, keyring: Keyring) -> KeyringRow:
+        return self._keyrings(
+            f"user#{keyring.user_id}",
+            _KEYRING,
+            row="webhook_secret",
+            secrets=_secrets_data(keyring.secrets),
+            version=keyring.version,
+        )
 
 
-def _partition(user_id: str, endpoint_id: str) -> str:
+def partition_of(user_id: str, endpoint_id: str) -> str:
     """``callback`` is not an id of its own, so that the user makes it one."""
     return f"webhook#{CALLBACK}#{user_id}" if endpoint_id == CALLBACK else f"webhook#{endpoint_id}"
 
@@ -226,7 +296,7 @@ def _delivery_of(row: DeliveryRow) -> Delivery:
 def _row_of_delivery(rows: type[DeliveryRow], delivery: Delivery) -> DeliveryRow:
     shard = sum(delivery.id.encode()) % DUE_SHARDS
     return rows(
-        _partition(delivery.user_id, delivery.endpoint_id),
+        partition_of(delivery.user_id, delivery.endpoint_id),
         f"delivery#{delivery.id}",
         row="delivery",
         gsi1pk=f"due#delivery#{shard}" if delivery.due_at else None,
@@ -277,7 +347,7 @@ class DynamoDeliveryStore:
     def get(self, user_id: str, endpoint_id: str, delivery_id: str) -> Delivery | None:
         try:
             return _delivery_of(
-                self._rows.get(_partition(user_id, endpoint_id), f"delivery#{delivery_id}", consistent_read=True)
+                self._rows.get(partition_of(user_id, endpoint_id), f"delivery#{delivery_id}", consistent_read=True)
             )
         except self._rows.DoesNotExist:
             return None
@@ -304,13 +374,13 @@ class DynamoDeliveryStore:
         with self._table.transaction() as transaction:
             transaction.delete(self._refs(f"delivery#{delivery.id}", "ref"))
             transaction.delete(
-                self._rows(_partition(delivery.user_id, delivery.endpoint_id), f"delivery#{delivery.id}")
+                self._rows(partition_of(delivery.user_id, delivery.endpoint_id), f"delivery#{delivery.id}")
             )
 
     def list(
         self, user_id: str, endpoint_id: str, now: datetime, *, limit: int, position: str | None = None
     ) -> Page[Delivery]:
-        pk, rows = _partition(user_id, endpoint_id), self._rows
+        pk, rows = partition_of(user_id, endpoint_id), self._rows
         start = {"pk": {"S": pk}, "sk": {"S": f"delivery#{position}"}} if position else None
         found = rows.query(
             pk, rows.sk.startswith("delivery#"), scan_index_forward=False, limit=limit + 1, last_evaluated_key=start
@@ -319,6 +389,15 @@ class DynamoDeliveryStore:
         # Newest first, so what has expired and is not yet removed is the end of the list.
         alive = [d for d in items if d.expires_at > now]
         return Page(tuple(alive[:limit]), alive[limit - 1].id if len(alive) > limit else None)
+
+    def between(
+        self, user_id: str, endpoint_id: str, since: datetime, until: datetime, now: datetime
+    ) -> Iterator[Delivery]:
+        pk, rows = partition_of(user_id, endpoint_id), self._rows
+        found = rows.query(
+            pk, rows.sk.between(f"delivery#{first_id('dlv', since)}", f"delivery#{first_id('dlv', until)}")
+        )
+        return (delivery for row in found if (delivery := _delivery_of(row)).expires_at > now)
 
     def due(self, until: datetime) -> Iterator[Delivery]:
         shards = (self._due(shard, until) for shard in range(DUE_SHARDS))
@@ -339,3 +418,12 @@ class DynamoEventStore:
             return event_of_row(self._rows.get(f"events#{user_id}", event_id, consistent_read=True))
         except self._rows.DoesNotExist:
             return None
+
+    def between(self, user_id: str, since: datetime, until: datetime, *, newest_first: bool = False) -> Iterator[Event]:
+        rows = self._rows
+        found = rows.query(
+            f"events#{user_id}",
+            rows.sk.between(first_id("evt", since), first_id("evt", until)),
+            scan_index_forward=not newest_first,
+        )
+        return (event_of_row(row) for row in found)

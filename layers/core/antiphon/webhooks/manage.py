@@ -20,9 +20,13 @@ from antiphon.webhooks.model import (
     Endpoint,
     Errand,
     begin,
-    new_secret,
+    canceled,
+    over,
+    place_of,
+    switched_off,
 )
 from antiphon.webhooks.ports import DeliveryQueue, DeliveryStore, EndpointStore
+from antiphon.webhooks.secrets import Secrets, until_written
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Endpoints:
     """seed, in all of its methods: of the request; the same one makes the same ids, so a repeated request changes nothing."""
 
     endpoints: EndpointStore
+    secrets: Secrets
     deliveries: DeliveryStore
     queue: DeliveryQueue
     guard: Guard
@@ -54,8 +59,8 @@ class Endpoints:
         description: str = "",
         active: bool = True,
         seed: str | None = None,
-    ) -> Endpoint:
-        """Raises Blocked for an address that may not be called, Conflict when there are as many endpoints as a user may have."""
+    ) -> tuple[Endpoint, str]:
+        """With its secret, as it is shown. Raises Blocked for an address that may not be called, Conflict when there are as many endpoints as a user may have."""
         self.guard.check_syntax(url, "url")
         now = self.clock()
         endpoint_id = derived_id("whk", time_of(f"whk_{seed}"), user_id, seed) if seed else new_id("whk", now)
@@ -63,9 +68,27 @@ class Endpoints:
         # Two requests at once may both see the last free place; one endpoint more does no harm.
         if len(others) >= MAX_ENDPOINTS:
             raise Conflict(f"There are {MAX_ENDPOINTS} webhooks already; delete one first.", code="too_many_webhooks")
-        return self.endpoints.create(
-            Endpoint(endpoint_id, user_id, url, events, now, new_secret(), description, active)
-        )
+        place = place_of(user_id, endpoint_id)
+        secret, text = self.secrets.make(place, seed)
+        wanted = Endpoint(endpoint_id, user_id, url, events, now, (secret,), description, active=active, updated_at=now)
+        made = self.endpoints.create(wanted)
+        return made, text if secret in made.secrets else self.secrets.shown(made.secrets, place, seed)
+
+    def rotate(
+        self, user_id: str, endpoint_id: str, *, keep_old: bool = True, seed: str | None = None
+    ) -> tuple[Endpoint, str]:
+        """With the new secret, as it is shown. keep_old: the ones before sign for another 24 hours. Raises NotFound, Conflict."""
+
+        def attempt() -> tuple[Endpoint, str] | None:
+            before = self.get(user_id, endpoint_id)
+            place = place_of(user_id, endpoint_id)
+            secrets, text = self.secrets.rotate(before.secrets, place, seed, keep_old=keep_old)
+            if secrets is before.secrets:
+                return before, text
+            after = replace(before, secrets=secrets, updated_at=self.clock(), version=before.version + 1)
+            return (after, text) if self.endpoints.replace(before, after) else None
+
+        return until_written(attempt)
 
     def get(self, user_id: str, endpoint_id: str) -> Endpoint:
         found = self.endpoints.get(user_id, endpoint_id)
@@ -79,16 +102,21 @@ class Endpoints:
 
     def change(self, user_id: str, endpoint_id: str, wish: Wish) -> Endpoint:
         """Switching it on again forgets why it was switched off."""
-        before = self.get(user_id, endpoint_id)
         if wish.url is not None:
             self.guard.check_syntax(wish.url, "url")
         asked = {name: value for name, value in vars(wish).items() if value is not None}
-        after = replace(before, **asked, disabled_reason=None if wish.active else before.disabled_reason)
-        if not self.endpoints.replace(before, after):
-            raise Conflict(
-                "The webhook was changed at the same moment; read it and try again.", code="changed_meanwhile"
-            )
-        return after
+
+        def attempt() -> Endpoint | None:
+            before = self.get(user_id, endpoint_id)
+            now = self.clock()
+            after = switched_off(before, now) if wish.active is False and before.active else before
+            after = replace(after, **asked, disabled_reason=None if wish.active else before.disabled_reason)
+            if after == before:
+                return before
+            after = replace(after, updated_at=now, version=before.version + 1)
+            return after if self.endpoints.replace(before, after) else None
+
+        return until_written(attempt)
 
     def delete(self, user_id: str, endpoint_id: str) -> None:
         if not self.endpoints.delete(user_id, endpoint_id, self.clock()):
@@ -96,15 +124,15 @@ class Endpoints:
 
     def log(self, user_id: str, endpoint_id: str, *, limit: int, position: str | None) -> Page[Delivery]:
         """The deliveries of an endpoint, or, as ``callback``, those to the ``callback_url`` of the user's jobs."""
-        if endpoint_id != CALLBACK:
-            self.get(user_id, endpoint_id)
-        return self.deliveries.list(user_id, endpoint_id, self.clock(), limit=limit, position=position)
+        endpoint = None if endpoint_id == CALLBACK else self.get(user_id, endpoint_id)
+        page = self.deliveries.list(user_id, endpoint_id, self.clock(), limit=limit, position=position)
+        return Page(tuple(as_it_stands(d, endpoint) for d in page.items), page.position)
 
     def test(
         self, user_id: str, endpoint_id: str, *, seed: str | None = None, request_id: str | None = None
     ) -> Delivery:
         """A ``webhook.test`` event for this endpoint alone."""
-        endpoint = self._switched_on(user_id, endpoint_id)
+        endpoint = self.switched_on(user_id, endpoint_id)
         now = self.clock()
         event_id = derived_id("evt", time_of(f"evt_{seed}"), user_id, seed) if seed else new_id("evt", now)
         event = Event(
@@ -126,7 +154,7 @@ class Endpoints:
         if delivery is None or delivery.user_id != user_id or delivery.expires_at <= self.clock():
             raise NotFound("There is no such delivery.")
         if delivery.endpoint_id != CALLBACK:
-            self._switched_on(user_id, delivery.endpoint_id)
+            self.switched_on(user_id, delivery.endpoint_id)
         if len(delivery.attempts) >= MAX_ATTEMPTS_KEPT:
             raise Conflict(
                 f"This delivery was tried {MAX_ATTEMPTS_KEPT} times; that is the most.", code="too_many_attempts"
@@ -135,8 +163,14 @@ class Endpoints:
         self.queue.send(Errand(user_id, delivery.endpoint_id, delivery.event_id, manual=manual), request_id=request_id)
         return delivery
 
-    def _switched_on(self, user_id: str, endpoint_id: str) -> Endpoint:
+    def switched_on(self, user_id: str, endpoint_id: str) -> Endpoint:
+        """Raises NotFound, Conflict ``webhook_disabled``."""
         endpoint = self.get(user_id, endpoint_id)
         if not endpoint.active:
             raise Conflict("The webhook is switched off; switch it on first.", code="webhook_disabled")
         return endpoint
+
+
+def as_it_stands(delivery: Delivery, endpoint: Endpoint | None) -> Delivery:
+    """What waited at an endpoint that was switched off is canceled, also before its row says so."""
+    return canceled(delivery) if endpoint is not None and over(delivery, endpoint) else delivery

@@ -5,6 +5,11 @@ A delivery is one event on its way to one endpoint. It makes up to ten planned a
     pending ──2xx──► succeeded
        ├──tenth failure or 410──► failed
        └──endpoint switched off──► canceled        (deleted: what waits is removed)
+
+An endpoint that answers 410 is switched off at once, one that only fails for five days after that::
+
+    any failure ──again, 12 to 24 h later──► failing ──only failures for 5 days──► switched off
+         ▲──────────────── a success, or two quiet days ────────┘
 """
 
 from __future__ import annotations
@@ -32,12 +37,29 @@ KEEP = timedelta(days=30)
 GRACE = timedelta(minutes=5)
 """How long after its moment an attempt whose message was sent is taken for lost and sent again."""
 MAX_QUEUE_DELAY = timedelta(seconds=900)
+FAILING_FOR = timedelta(days=5)
+"""How long an endpoint may only fail before it is switched off."""
+SPAN, WINDOW = timedelta(hours=12), timedelta(hours=24)
+"""The five days begin when two failures are this far apart: at least the span, at most the window. One event at a quiet endpoint cannot disable it."""
+FORGET = timedelta(days=2)
+"""After so long without an attempt nothing is known of an endpoint any more."""
+NOTE_EVERY = timedelta(hours=1)
+"""How often the failures of an endpoint are noted, at most: each note is a write."""
 SWEEP_AHEAD = timedelta(seconds=60)
 """The sweep runs every minute and sends what is due before it runs again."""
+MAX_SECRETS = 10
+"""Secrets of one endpoint or account that sign at the same time."""
+OVERLAP = timedelta(hours=24)
+"""How long a secret that was replaced signs beside the new one."""
 ERASED = "erased"
 """Why an endpoint was switched off whose account is being erased: nothing may be written about it any more."""
 CALLBACK = "callback"
 """Stands in for an endpoint where a job brought its own ``callback_url``."""
+
+SLOTS = 8
+"""Requests under way to one endpoint at the same time, at most: of 50 that are under way in all."""
+SLOT_FOR = timedelta(seconds=20)
+"""A request takes 15 s at most, and then its entry in the log."""
 
 LADDER = tuple(timedelta(seconds=s) for s in (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Wait before each planned attempt, counted from the failure of the one before."""
@@ -50,6 +72,7 @@ _NAME = r"[a-z0-9_]+(?:\.[a-z0-9_]+)*"
 EVENT_NAME = re.compile(_NAME)
 PATTERN = re.compile(rf"\*|{_NAME}(?:\.\*)?")
 TEST_EVENT = "webhook.test"
+DISABLED_EVENT = "webhook.disabled"
 _KINDS = ("transcription", "speech", "edit", "run", "document", "alignment", "diarization", "assignment")
 _STEPS = ("queued", "started", "progress", "succeeded", "failed", "canceled")
 EVENT_TYPES = (
@@ -62,22 +85,61 @@ EVENT_TYPES = (
     "media.edited",
     "message.created",
     "user.quota_reached",
+    "user.password_changed",
+    "user.session_reused",
+    "user.account_linked",
+    DISABLED_EVENT,
 )
 
 
 @dataclass(frozen=True)
+class Secret:
+    """A secret as it is kept. ``sealed``: what the vault made of it; ``hint``: what may be shown of it; ``until``: when it stops signing, None for the newest."""
+
+    id: str
+    sealed: str = field(repr=False)
+    hint: str
+    created_at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Failures of an endpoint without a success between them. ``first``, ``last``: of those that are looked at; ``since``: when the five days began."""
+
+    first: datetime
+    last: datetime
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """``events``: patterns, see `matches`; ``secret``: never shown again after creation; ``disabled_reason``: ``gone`` (it answered 410) or None."""
+    """``events``: patterns, see `matches`; ``secrets``: newest first; ``disabled_reason``: ``gone`` (it answered 410), ``failing`` (for five days) or None;
+    ``updated_at``: last change by its owner; ``ended_at``: when it was last switched off, which ended all that waited; ``version``: grows with every
+    change, for conditional writes."""
 
     id: str
     user_id: str
     url: str
     events: tuple[str, ...]
     created_at: datetime
-    secret: str = field(repr=False)
+    secrets: tuple[Secret, ...]
     description: str = ""
     active: bool = True
     disabled_reason: str | None = None
+    updated_at: datetime | None = None
+    failing: Failing | None = None
+    ended_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """What signs the deliveries to the ``callback_url`` of an account's jobs."""
+
+    user_id: str
+    secrets: tuple[Secret, ...]
+    version: int = 1
 
 
 class Status(StrEnum):
@@ -155,21 +217,54 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Errand:
-    """A message of the deliveries queue: make this attempt. ``attempt``: its number in the plan, from 1; ``manual``: instead, who asked for it."""
+    """A message of the deliveries queue: make this attempt. ``attempt``: its number in the plan, from 1; ``manual``: instead, who asked for it; ``turn``: how
+    often it was put off because its endpoint had enough to do."""
 
     user_id: str
     endpoint_id: str
     event_id: str
     attempt: int = 1
     manual: str | None = None
+    turn: int = 0
 
     @property
     def request(self) -> str:
         return self.manual or f"plan-{self.attempt}"
 
 
+@dataclass(frozen=True)
+class Slot:
+    """``ends_at``: when it is free again by itself."""
+
+    user_id: str
+    endpoint_id: str
+    number: int
+    ends_at: datetime
+
+
 def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def hint_of(secret: str) -> str:
+    return f"{secret[:6]}…{secret[-4:]}"
+
+
+def place_of(user_id: str, endpoint_id: str) -> str:
+    """Where a sealed secret belongs: it opens nowhere else."""
+    return f"{user_id}/{endpoint_id}"
+
+
+def signing(secrets: tuple[Secret, ...], now: datetime) -> tuple[Secret, ...]:
+    """Those that sign at this moment, newest first."""
+    return tuple(s for s in secrets if s.until is None or s.until > now)
+
+
+def rotated(secrets: tuple[Secret, ...], new: Secret, now: datetime, *, keep_old: bool = True) -> tuple[Secret, ...]:
+    """The new one first; what signed until now does so for another `OVERLAP`, or no longer. Those that have ended are forgotten."""
+    if not keep_old:
+        return (new,)
+    return (new, *(replace(s, until=s.until or now + OVERLAP) for s in signing(secrets, now)))
 
 
 def matches(patterns: tuple[str, ...], event_type: str) -> bool:
@@ -196,7 +291,8 @@ def body_of(event: Event) -> str:
     return text.encode(errors="replace").decode()
 
 
-def begin(event: Event, endpoint_id: str, url: str, now: datetime) -> Delivery:
+def begin(event: Event, endpoint_id: str, url: str, now: datetime, *, planned: bool = True) -> Delivery:
+    """planned: whether it is to be attempted by itself, until it succeeds; otherwise only when somebody asks."""
     return Delivery(
         id=delivery_id(event.id, endpoint_id),
         user_id=event.user_id,
@@ -206,8 +302,9 @@ def begin(event: Event, endpoint_id: str, url: str, now: datetime) -> Delivery:
         url=url,
         body=body_of(event),
         created_at=now,
-        next_attempt_at=now,
-        due_at=now + GRACE,
+        status=Status.PENDING if planned else Status.FAILED,
+        next_attempt_at=now if planned else None,
+        due_at=now + GRACE if planned else None,
     )
 
 
@@ -249,9 +346,45 @@ def _due(attempt_at: datetime | None, now: datetime) -> datetime | None:
     return attempt_at + GRACE if attempt_at - now <= MAX_QUEUE_DELAY else attempt_at
 
 
+def failed_again(failing: Failing | None, now: datetime) -> Failing:
+    if failing is None or now - failing.last > FORGET:
+        return Failing(now, now)
+    if failing.since is not None:
+        return replace(failing, last=now)
+    if any(SPAN <= now - earlier <= WINDOW for earlier in (failing.first, failing.last)):
+        return Failing(failing.first, now, now)
+    recent = [earlier for earlier in (failing.first, failing.last) if now - earlier <= WINDOW]
+    return Failing(recent[0] if recent else now, now)
+
+
+def worth_noting(before: Failing | None, after: Failing) -> bool:
+    return (
+        before is None
+        or (before.since, before.first) != (after.since, after.first)
+        or after.last - before.last >= NOTE_EVERY
+    )
+
+
+def switched_off(endpoint: Endpoint, now: datetime, reason: str | None = None) -> Endpoint:
+    return replace(
+        endpoint, active=False, disabled_reason=reason, failing=None, ended_at=now, version=endpoint.version + 1
+    )
+
+
+def over(delivery: Delivery, endpoint: Endpoint) -> bool:
+    """Whether its plan has ended because the endpoint was switched off, be it on again or not."""
+    ended = endpoint.ended_at is not None and delivery.created_at <= endpoint.ended_at
+    return delivery.status is Status.PENDING and (ended or not endpoint.active)
+
+
 def canceled(delivery: Delivery) -> Delivery:
     """Its endpoint is no longer there or switched off."""
     return replace(delivery, status=Status.CANCELED, next_attempt_at=None, due_at=None, version=delivery.version + 1)
+
+
+def put_off(delivery: Delivery, until: datetime) -> Delivery:
+    """Its message comes again at this moment; until then nothing is lost."""
+    return replace(delivery, due_at=until + GRACE, version=delivery.version + 1)
 
 
 def swept(delivery: Delivery, now: datetime) -> Delivery:
@@ -312,5 +445,10 @@ def masked(url: str) -> str:
     )
 
 
+def turn_after(turn: int, draw: float) -> timedelta:
+    """Until an errand that was put off comes again: longer each time, at most what a queue can hold. draw: uniform in [0, 1), so that they spread."""
+    return min(timedelta(seconds=2 * 4 ** min(turn, 5)), MAX_QUEUE_DELAY) * (0.5 + draw / 2)
+
+
 def payload_of(errand: Errand) -> Mapping[str, object]:
-    return {k: v for k, v in vars(errand).items() if v is not None}
+    return {k: v for k, v in vars(errand).items() if v is not None and (k != "turn" or v)}
