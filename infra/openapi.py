@@ -32,6 +32,14 @@ h2{margin-top:2.5rem;border-bottom:1px solid #8886}h3{margin-top:2rem;overflow-w
 td,th{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #8883}nav a{margin-right:1rem}
 a{color:light-dark(#0645ad,#8ab4f8)}summary{cursor:pointer}
 """
+WEBSOCKET = (
+    "Beside these routes there is the WebSocket /ws, with the subprotocols antiphon.v1 and bearer.<token or API key>. Messages are JSON objects with an action and, "
+    "if you like, a ref that comes back with the answer: subscribe and unsubscribe {channels}, of jobs and the ids of conversations, runs and devices (with since, "
+    "an event's id, what was missed of the last 24 hours comes first, then caught_up); send {conversation_id, content, attachments?, model?, settings?, key?}, "
+    "answered by message, delta, done or error; ping, answered by pong; with the key of a device take, acknowledge {command_id} and "
+    "result {command_id, status, result?, error?}, while commands come as {type: command, data}. Events are those of the webhooks with their id, which may come "
+    "twice. At most 100 messages a minute, 128 KB each, 20 connections of a user; a connection ends with its token."
+)
 _LOAD = """
 import json, sys
 from unittest.mock import MagicMock
@@ -220,7 +228,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Antiphon",
             "version": "1",
-            "description": "Transcription, speech and signed callbacks in your own AWS account.",
+            "description": "Transcription, speech and signed callbacks in your own AWS account. " + WEBSOCKET,
         },
         "servers": [{"url": "/"}],
         "paths": paths,

@@ -22,6 +22,12 @@ def logger() -> Logger:
 
 
 @cache
+def origin() -> str:
+    """Of the web app: no other page may open a connection."""
+    return os.environ["WEB_ORIGIN"]
+
+
+@cache
 def admit() -> Admit:
     import boto3
 

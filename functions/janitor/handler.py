@@ -31,6 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     deliveries = work.deliveries()
     replies = work.replies() + work.budget()
     runs = work.runs()
+    connections = work.connections()
     try:
         erased = work.erase.resume(system_clock() + ERASE_FOR)
     finally:
@@ -43,6 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         deliveries=deliveries,
         replies=replies,
         runs=runs,
+        connections=connections,
         erased=len([receipt for receipt in erased if receipt.complete]),
         erasing=len([receipt for receipt in erased if not receipt.complete]),
         late={"rows": late.rows, "objects": late.objects, "versions": late.versions},

@@ -17,6 +17,9 @@ from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.realtime.connect import SweepConnections
+from antiphon.realtime.dynamo import DynamoConnections
+from antiphon.realtime.gateway import ApiGatewaySockets
 from antiphon.runs.dynamo import DynamoRuns
 from antiphon.runs.sqs import SqsRunQueue
 from antiphon.runs.sweep import SweepRuns
@@ -60,6 +63,9 @@ class Wiring:
         self.budget = SettleBudget(DynamoBudget(table), system_clock)
         self.replies = Settle(DynamoConversations(table), system_clock)
         self.runs = SweepRuns(DynamoRuns(table), SqsRunQueue(sqs, env["RUNS_QUEUE_URL"]), system_clock)
+        self.connections = SweepConnections(
+            DynamoConnections(table), ApiGatewaySockets(env["SOCKETS_ENDPOINT"], region), system_clock
+        )
         self.deliveries = SweepDeliveries(
             DynamoDeliveryStore(table), SqsDeliveryQueue(sqs, env["DELIVERIES_QUEUE_URL"]), system_clock
         )

@@ -10,11 +10,12 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import JSONResponse
-from shapes import NewMessage, audio_model_view, model_view
+from shapes import audio_model_view, model_view
 from wiring import Wiring
 
 from antiphon.conversations.answer import Asked, Begun, Ended, Text
 from antiphon.conversations.model import ChatOptions
+from antiphon.conversations.shapes import NewMessage
 from antiphon.conversations.view import message_view
 from antiphon.engines.chat import ModelError
 from antiphon.platform.errors import Invalid

@@ -9,6 +9,9 @@ from functools import cache
 
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
+from antiphon.realtime.dynamo import DynamoConnections
+from antiphon.realtime.sqs import SqsPushQueue
+from antiphon.realtime.tell import Tell
 from antiphon.search.sqs import SqsIndexQueue
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.webhooks.dynamo import DynamoEndpointStore
@@ -25,6 +28,7 @@ class Settings:
     deliveries_queue: str
     mails_queue: str
     index_queue: str
+    pushes_queue: str
     dead_letters: str
     lanes: Mapping[tuple[str, str], str]
 
@@ -37,6 +41,7 @@ class Settings:
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             mails_queue=env["MAILS_QUEUE_URL"],
             index_queue=env["INDEX_QUEUE_URL"],
+            pushes_queue=env["PUSHES_QUEUE_URL"],
             dead_letters=env["EVENTS_DEAD_LETTERS_URL"],
             lanes={
                 ("transcription", "standard"): env["TRANSCRIPTION_QUEUE_URL"],
@@ -72,6 +77,7 @@ def publisher() -> Publisher:
         mails=SqsMails(sqs, settings.mails_queue),
         index=SqsIndexQueue(sqs, settings.index_queue),
         waiters=DynamoJobStore(table),
+        tell=Tell(DynamoConnections(table), SqsPushQueue(sqs, settings.pushes_queue)),
     )
 
 

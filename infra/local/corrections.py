@@ -131,6 +131,31 @@ def name_the_sender_of_mail() -> None:
     iam_actions._ses_v2_resource_arn = resource_arn
 
 
+def say_the_subprotocol_back() -> None:
+    """Accept a WebSocket with the subprotocol that the function of $connect chose; ministack accepts with none, and a browser closes."""
+    from ministack.services import apigateway
+
+    handle, invoke = apigateway.handle_websocket, apigateway._invoke_ws_lambda
+    chosen: ContextVar[str | None] = ContextVar("chosen", default=None)
+
+    async def invoke_and_remember(*arguments: Any, **named: Any) -> Any:
+        answer = await invoke(*arguments, **named)
+        headers = {name.lower(): value for name, value in ((answer or {}).get("headers") or {}).items()}
+        if protocol := headers.get("sec-websocket-protocol"):
+            chosen.set(protocol)
+        return answer
+
+    async def handle_and_say(scope: Any, receive: Any, send: Any, *arguments: Any, **named: Any) -> None:
+        async def send_with_protocol(message: dict[str, Any]) -> None:
+            if message["type"] == "websocket.accept" and chosen.get():
+                message = {**message, "subprotocol": chosen.get()}
+            await send(message)
+
+        await handle(scope, receive, send_with_protocol, *arguments, **named)
+
+    apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_and_say
+
+
 def log_decisions(path: Path) -> None:
     """Write each decision of the emulator's IAM on behalf of a role as one line of JSON: what tests ask which grants were used, and which lacked.
 

@@ -1,4 +1,4 @@
-"""The edge of the laptop, where CloudFront stands in the cloud: `/v1` goes to the API, everything else is the web app.
+"""The edge of the laptop, where CloudFront stands in the cloud: `/v1` goes to the API, `/ws` to the WebSocket API, everything else is the web app.
 
     python -m infra.local.edge --port 8000 --api http://127.0.0.1:4566/_aws/execute-api/<id>/<stage> --web infra/web
 
@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from antiphon.platform import openai_errors
 from antiphon.platform.gate import SECURITY_HEADERS
 from antiphon.platform.ids import new_id
+from infra.local.sockets import MAX_MESSAGE, pass_on
 from infra.local.streaming import Authorizer, Refused, Streaming, route_of
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -191,11 +192,12 @@ def application(
     transport: httpx.AsyncBaseTransport | None = None,
     streams: Mapping[str, str] | None = None,
     authorizer: Authorizer | None = None,
+    sockets: str | None = None,
 ) -> ASGIApp:
     """The edge in front of the API at `api`, with the web app of the folder `web` where it is there.
 
     transport: how the API is reached; None for the network. streams: addresses of the servers whose answers are passed on while they come, by the beginning of
-    their paths, for requests that `authorizer` lets in.
+    their paths, for requests that `authorizer` lets in. sockets: address of the WebSocket API.
     """
     gateway = Api(api, transport, streams, authorizer)
 
@@ -215,6 +217,9 @@ def application(
     pages = Starlette(routes=routes, lifespan=lifespan)
 
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] == "/ws" and sockets:
+            await pass_on(sockets, scope, receive, send)
+            return
         # Before Starlette's own routes, whose patterns end at a line break in a path.
         if scope["type"] != "http" or not (scope["path"] == "/v1" or scope["path"].startswith("/v1/")):
             await pages(scope, receive, send)
@@ -238,11 +243,12 @@ def main() -> None:
         "--stream", action="append", default=[], help="/v1/=ADDRESS of a streaming server, several times"
     )
     parser.add_argument("--authorizer", help="name of the function that lets requests to them in")
+    parser.add_argument("--sockets", help="address of the WebSocket API")
     options = parser.parse_args()
     streams = dict(each.split("=", 1) for each in options.stream)
     authorizer = Authorizer(options.authorizer) if streams else None
     uvicorn.run(
-        application(options.api, options.web, streams=streams, authorizer=authorizer),
+        application(options.api, options.web, streams=streams, authorizer=authorizer, sockets=options.sockets),
         host="127.0.0.1",
         port=options.port,
         access_log=False,
@@ -251,6 +257,9 @@ def main() -> None:
         # It would believe a client's own X-Forwarded-For.
         proxy_headers=False,
         timeout_graceful_shutdown=5,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE,
+        ws_ping_interval=None,
     )
 
 

@@ -42,8 +42,9 @@ LAPTOP = {
     "MailFrom": "antiphon@localhost.localdomain",
     "TrustedByWorkers": f"arn:aws:iam::{ACCOUNT}:root",
     "WebOrigin": "<url>",
+    "SocketsAt": "<endpoint>/_aws/execute-api",
 }
-"""Parameters of template.yaml that make it a laptop's; <url> is where the edge answers."""
+"""Parameters of template.yaml that make it a laptop's; <url> is where the edge answers, <endpoint> where its AWS does."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,8 @@ class LocalStack:
         self.start("emulator")
 
         packager = Packager(self._build, EMULATOR_PYTHON)
-        parameters = {name: value.replace("<url>", self.url) for name, value in self._parameters.items()}
+        places = {"<url>": self.url, "<endpoint>": account.endpoint}
+        parameters = {name: _placed(value, places) for name, value in self._parameters.items()}
         deployment = deploy(
             self.session, account.endpoint, self._template, "antiphon", parameters, packager, say=self._say
         )
@@ -294,6 +296,9 @@ class LocalStack:
         api = f"{self.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/{self.outputs['ApiStage']}"
         arguments = [sys.executable, "-m", "infra.local.edge", "--port", str(self.port), "--api", api]
         arguments += ["--web", str(ROOT / "infra/web")]
+        if "SocketsApiId" in self.outputs:
+            place = f"{self.outputs['SocketsApiId']}/{self.outputs['SocketsStage']}"
+            arguments += ["--sockets", f"{self.endpoint}/_aws/execute-api/{place}".replace("http://", "ws://", 1)]
         environment = {**machine(), "PYTHONPATH": str(ROOT / "layers/core"), "PYTHONUNBUFFERED": "1"}
         streams = {start: each.name for start, each in STREAMS.items() if each.name in self._processes}
         if streams:
@@ -389,6 +394,12 @@ def machine() -> dict[str, str]:
     """What a process needs of this machine's environment, and nothing else of it."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
     return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def _placed(value: str, places: Mapping[str, str]) -> str:
+    for name, address in places.items():
+        value = value.replace(name, address)
+    return value
 
 
 def snake(name: str) -> str:

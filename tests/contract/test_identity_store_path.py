@@ -25,6 +25,7 @@ from antiphon.identity.dynamo import DynamoUsers
 from antiphon.identity.kms import KmsKeys, KmsSigner, jwks, key_id_of
 from antiphon.identity.model import User
 from antiphon.identity.tokens import Issuer, Verifier
+from antiphon.platform.clock import from_rfc3339
 from antiphon.platform.errors import Unauthorized
 from antiphon.platform.table import Table
 from antiphon.platform.telemetry import make_logger
@@ -182,6 +183,7 @@ def test_both_tokens_let_their_user_in_with_all_that_functions_need(auth: Functi
     ]
     context = dict(found["context"])
     assert context.pop("session_id").startswith("ses_")
+    assert from_rfc3339(context.pop("expires_at")) > datetime.now(UTC)
     assert context == {"user_id": body["user"]["id"], "tier": "free", "role": "user", "scopes": "", "key_id": ""}
 
 

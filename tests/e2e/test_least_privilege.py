@@ -40,6 +40,12 @@ RARE = {
         for role in ("Transcriber", "Synthesizer")
     },
     ("Fetcher", "GiveUpHalfOfOne"): "only when a recording of many parts breaks off on its way",
+    ("Janitor", "EndConnections"): "only when a connection outlives its token",
+    ("Pusher", "RemoveEnded"): "only when a connection is gone or its session has ended",
+    ("Pusher", "End"): "only when a connection takes nothing or its session has ended",
+    ("Pusher", "NextPage"): "only when more was missed than one page",
+    ("Answerer", "FrequentWords"): "only when a word stands in more places than are read at once",
+    ("Answerer", "Images"): "only when an image is attached",
     ("Janitor", "Runs"): "only when a message of a run was lost",
     **{
         (role, "FrequentWords"): "only when a word stands in more places than are read at once"
@@ -87,7 +93,8 @@ def test_every_grant_was_needed(stack: LocalStack, decisions: Callable[[], list[
         and not (
             action in POLLED
             and statement["Sid"].startswith("Take")
-            and short(role) in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent")
+            and short(role)
+            in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent", "Pusher", "Answerer")
         )
     ]
     assert unused == []

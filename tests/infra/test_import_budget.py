@@ -38,11 +38,27 @@ LIGHT = (
     "janitor",
     "mailer",
     "publisher",
+    "pusher",
     "reader",
+    "realtime",
 )
 ROUTES = (
     "admin",
     "agent",
+    "answerer",
+    "chat",
+    "devices",
+    "documents",
+    "media",
+    "messages",
+    "search",
+    "speech",
+    "webhooks",
+)
+ROUTES = (
+    "admin",
+    "agent",
+    "answerer",
     "audio",
     "chat",
     "devices",

@@ -38,6 +38,7 @@ from infra.local.recordings import spoken_wav
 from infra.local.stack import LAPTOP, ROOT, LocalStack
 from tests.load.chat_bench import chat, search
 from tests.load.figures import Figure, account_of, quantile, timed_calls
+from tests.load.realtime_bench import sockets
 from tests.load.webhook_bench import webhooks
 from tests.model_servers import Act, OpenAiServer
 
@@ -362,6 +363,7 @@ def main(names: Sequence[str]) -> int:
             "handling": lambda: handling(stack, person),
             "chat": lambda: chat(stack, person, model),
             "search": search,
+            "sockets": lambda: sockets(stack, person),
             "webhooks": lambda: webhooks(stack, Person.register(http)),
             "cold": cold,
             "verification": verification,

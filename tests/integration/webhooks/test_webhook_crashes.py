@@ -16,6 +16,7 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Table
+from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
@@ -83,6 +84,7 @@ class Run:
             MemoryMails(),
             MemoryIndexQueue(),
             MemoryJobStore(),
+            nobody(),
         )
         self.deliverer = Deliverer(
             self.endpoints, secrets, self.deliveries, rows.events, self.queue, rows.slots, self.wire, clock, lambda: 0.5

@@ -109,7 +109,10 @@ def test_an_exchange_is_stored_as_it_was_seen(clock: HeldClock) -> None:
     assert (stored.content, stored.status, stored.ended) == ("Good morning.", Status.COMPLETE, "stop")
     assert (stored.tokens_in, stored.tokens_out, stored.answers) == (30, 4, begun.message.id)
     assert (office.now.title, office.now.message_count) == ("Hello there.", 2)
-    assert [e.type for e in office.store.events] == ["message.created"]
+    assert [(e.type, e.data["role"]) for e in office.store.events] == [
+        ("message.created", "user"),
+        ("message.created", "assistant"),
+    ]
     assert "Good" not in str(office.store.events[0].data)
     assert office.store.tokens["usr_1"] == 34
     (prompt,) = office.model.asked

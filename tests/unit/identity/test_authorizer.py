@@ -29,6 +29,10 @@ def authorizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         sys.modules.pop(name, None)
 
 
+SOCKET = "arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect"
+HOME = "https://app.example.com"
+
+
 def let_in(authorizer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
@@ -70,6 +74,7 @@ def test_a_good_token_opens_the_stage_and_names_its_user(
             "scopes": "",
             "session_id": "ses_1",
             "key_id": "",
+            "expires_at": "",
         },
     }
 
@@ -108,3 +113,40 @@ def test_a_failure_of_ours_is_no_refusal_and_lets_nobody_in(
     monkeypatch.setattr(authorizer, "admit", broken)
     with pytest.raises(ConnectionError):
         authorizer.handler(event(Authorization="Bearer good"), None)
+
+
+def connecting(**headers: str) -> dict[str, object]:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"type": "REQUEST", "methodArn": SOCKET, "headers": names, "requestContext": {"eventType": "CONNECT"}}
+
+
+@pytest.mark.parametrize(
+    ("offered", "origin", "effect"),
+    [
+        ("antiphon.v1, bearer.good", None, "Allow"),
+        ("antiphon.v1, bearer.good", HOME, "Allow"),
+        ("antiphon.v1, bearer.good", "https://evil.example", "Deny"),
+        ("antiphon.v1, bearer.good", "null", "Deny"),
+        ("antiphon.v1, bearer.bad", HOME, "Deny"),
+        ("bearer.good", HOME, "Deny"),
+        ("", HOME, "Deny"),
+    ],
+)
+def test_a_connection_is_let_in_by_its_subprotocol_and_from_our_own_page_only(
+    authorizer: ModuleType, monkeypatch: pytest.MonkeyPatch, offered: str, origin: str | None, effect: str
+) -> None:
+    """A-29: a program sends no origin; a page cannot hide its own."""
+
+    class Admit:
+        def by_token(self, token: str) -> Admitted:
+            if token != "good":
+                raise Unauthorized
+            return Admitted("usr_1", "free", "user", session_id="ses_1")
+
+    monkeypatch.setattr(authorizer, "admit", Admit)
+    monkeypatch.setattr(authorizer, "origin", lambda: HOME)
+    headers = {"Sec_WebSocket_Protocol": offered} | ({"Origin": origin} if origin else {})
+    answer = authorizer.handler(connecting(**headers), None)
+    (statement,) = answer["policyDocument"]["Statement"]
+    assert statement["Effect"] == effect
+    assert ("context" in answer) == (effect == "Allow")

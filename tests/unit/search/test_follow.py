@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Event
+from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.search.model import Errand, Kind
 from antiphon.search.sqs import SqsIndexQueue, errand_of
@@ -19,7 +20,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def test_what_can_be_found_goes_to_the_index_and_what_is_gone_leaves_it() -> None:
     index = MemoryIndexQueue()
     publisher = Publisher(
-        MemoryEndpointStore(), MemoryLanes(), MemoryDeliveryQueue(), MemoryMails(), index, MemoryJobStore()
+        MemoryEndpointStore(), MemoryLanes(), MemoryDeliveryQueue(), MemoryMails(), index, MemoryJobStore(), nobody()
     )
     publisher.publish(Event("evt_1", "usr_1", "message.created", NOW, {"id": "msg_1", "conversation_id": "conv_1"}))
     publisher.publish(Event("evt_2", "usr_1", "transcription.succeeded", NOW, {"id": "job_1"}))

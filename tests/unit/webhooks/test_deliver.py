@@ -12,6 +12,7 @@ import pytest
 from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
+from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech import model
 from antiphon.speech.memory import MemoryJobStore
@@ -75,7 +76,9 @@ class World:
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
         self.jobs = MemoryJobStore()
-        self.publisher = Publisher(self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs)
+        self.publisher = Publisher(
+            self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs, nobody()
+        )
         self.slots = MemorySlots()
         self.secrets = Secrets(MemoryVault(), clock)
         self.deliverer = Deliverer(

@@ -11,6 +11,7 @@ from typing import Any
 from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id
+from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.webhooks.deliver import Deliverer
@@ -98,7 +99,7 @@ class System:
 
         queue = mortal(self.queue)
         self.publisher = Publisher(
-            mortal(endpoints), MemoryLanes(), queue, MemoryMails(), MemoryIndexQueue(), MemoryJobStore()
+            mortal(endpoints), MemoryLanes(), queue, MemoryMails(), MemoryIndexQueue(), MemoryJobStore(), nobody()
         )
         self.deliverer = Deliverer(
             mortal(endpoints), secrets, mortal(self.deliveries), mortal(self.events), queue, mortal(MemorySlots()),

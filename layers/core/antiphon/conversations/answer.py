@@ -180,9 +180,8 @@ class Answer:
         history = self._store.history(conversation.id, message.id)
         turns = (*turns_within(history, room - message.tokens), Turn("user", asked.content))
         prompt = Prompt(options.system_prompt or "", turns, options.settings, sources=sources, images=images)
-        after = time_of(message.id) + timedelta(milliseconds=1)
         reply = Message(
-            id=derived_id("msg", after, message.id, "reply"),
+            id=reply_id_of(message.id),
             conversation_id=conversation.id,
             user_id=asked.user_id,
             role="assistant",
@@ -296,6 +295,11 @@ class Follow:
         return found.settled(self._clock())
 
 
+def reply_id_of(message_id: str) -> str:
+    """Of the answer to it; it sorts right behind."""
+    return derived_id("msg", time_of(message_id) + timedelta(milliseconds=1), message_id, "reply")
+
+
 def prompt_tokens(prompt: Prompt) -> int:
     """About, rather more than less."""
     texts = [prompt.system, *(turn.text for turn in prompt.turns)]
@@ -326,4 +330,4 @@ async def _off(work: Callable[[], T]) -> T:
     return await asyncio.shield(asyncio.to_thread(work))
 
 
-__all__ = ["Answer", "Asked", "Begun", "Ended", "Follow", "Settle", "Text"]
+__all__ = ["Answer", "Asked", "Begun", "Ended", "Follow", "Settle", "Text", "reply_id_of"]

@@ -142,6 +142,7 @@ class DynamoConversations:
         def fill(transaction: TransactWrite) -> None:
             transaction.save(self._message_row(message), condition=messages.pk.does_not_exist())
             transaction.save(self._message_row(reply), condition=messages.pk.does_not_exist())
+            transaction.save(event_row(self._events, created_event(message, message.created_at, None)))
             grown: list[Action] = [rows.message_count.add(2), rows.updated_at.set(rfc3339(now))]
             transaction.update(here, grown, condition=rows.pk.exists())
             reserved = Usage(tokens=reply.reserved)

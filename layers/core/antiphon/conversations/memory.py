@@ -70,6 +70,7 @@ class MemoryConversations:
             self._rows[known.id] = replace(known, message_count=known.message_count + 2, updated_at=now)
             for each in (message, reply):
                 self._messages[each.conversation_id, each.id] = each
+            self.events.append(created_event(message, message.created_at, None))
 
     def add(self, messages: Sequence[Message], *, title: str | None = None) -> bool:
         """False where their conversation is not there."""

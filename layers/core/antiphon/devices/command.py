@@ -146,6 +146,17 @@ class Commands:
                 return taken
             self._pause(min(POLL_EVERY, left))
 
+    def hand_over(self, user_id: str, device_id: str, command_id: str) -> Command | None:
+        """One that has just been sent, to a device that is connected; again also where it was not answered yet. None where there is nothing to do (any
+        more). Raises NotFound, Unavailable."""
+
+        def step(command: Command, now: datetime) -> Command:
+            command = command.settled(now)
+            return model.deliver(command, now) if command.status is Status.PENDING else command
+
+        handed = self._change(user_id, device_id, command_id, step, None)
+        return handed if handed.status is Status.DELIVERED else None
+
     def acknowledge(self, user_id: str, device_id: str, command_id: str) -> Command:
         """The device has it in hand. Raises NotFound, Conflict ``command_expired``, ``command_ended``, ``command_not_delivered``, Unavailable."""
         return self._change(user_id, device_id, command_id, model.acknowledge, None)

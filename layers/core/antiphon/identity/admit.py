@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from antiphon.identity import api_keys
 from antiphon.identity.ports import KeyStore, SessionStore, UserStore
@@ -13,7 +14,8 @@ from antiphon.platform.errors import Unauthorized
 
 @dataclass(frozen=True)
 class Admitted:
-    """``scopes``: of an API key, separated by spaces; empty for a signed-in person. One of ``session_id`` and ``key_id`` is empty."""
+    """``scopes``: of an API key, separated by spaces; empty for a signed-in person. One of ``session_id`` and ``key_id`` is empty.
+    ``expires_at``: of the token or key; None for never."""
 
     user_id: str
     tier: str
@@ -21,41 +23,30 @@ class Admitted:
     session_id: str = ""
     key_id: str = ""
     scopes: str = ""
+    expires_at: datetime | None = None
 
 
-class Admit:
-    """Session or key, and the user, are read each time, so that what was ended or changed holds at once (the gateway's own memory aside)."""
+class Known:
+    """For who has shown a token or key before: session or key, and the user, are read each time, so that what was ended or changed holds at once."""
 
-    def __init__(
-        self, *, verifier: Verifier, users: UserStore, sessions: SessionStore, keys: KeyStore, clock: Clock
-    ) -> None:
-        self._verifier = verifier
+    def __init__(self, *, users: UserStore, sessions: SessionStore, keys: KeyStore, clock: Clock) -> None:
         self._users = users
         self._sessions = sessions
         self._keys = keys
         self._clock = clock
 
-    def __call__(self, authorization: str) -> Admitted:
-        """authorization: the header's value. Raises Unauthorized."""
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthorized
-        return self._by_key(token) if token.startswith(api_keys.PREFIX) else self._by_token(token)
-
-    def _by_token(self, token: str) -> Admitted:
-        claims = self._verifier.verify(token)
-        session = self._sessions.session(claims.user_id, claims.session_id)
-        user = self._users.get(claims.user_id) if session else None
+    def by_session(self, user_id: str, session_id: str) -> Admitted:
+        """Raises Unauthorized."""
+        session = self._sessions.session(user_id, session_id)
+        user = self._users.get(user_id) if session else None
         if session is None or user is None or not session.good_for(user, self._clock()):
             raise Unauthorized
         return Admitted(user.id, user.tier, user.role, session_id=session.id)
 
-    def _by_key(self, token: str) -> Admitted:
-        if not api_keys.has_form(token):
-            raise Unauthorized
+    def by_key_hash(self, key_hash: str) -> Admitted:
+        """Raises Unauthorized."""
         now = self._clock()
-        key = self._keys.by_hash(api_keys.key_hash(token))
+        key = self._keys.by_hash(key_hash)
         if key is None or (key.expires_at is not None and key.expires_at <= now):
             raise Unauthorized
         user = self._users.get(key.user_id)
@@ -63,4 +54,32 @@ class Admit:
             raise Unauthorized
         if api_keys.stale_use(key, now):
             self._keys.touch(key, now)
-        return Admitted(user.id, user.tier, user.role, key_id=key.id, scopes=" ".join(key.scopes))
+        scopes = " ".join(key.scopes)
+        return Admitted(user.id, user.tier, user.role, key_id=key.id, scopes=scopes, expires_at=key.expires_at)
+
+
+class Admit:
+    """The gateway's own memory aside, nothing is remembered from one time to the next."""
+
+    def __init__(
+        self, *, verifier: Verifier, users: UserStore, sessions: SessionStore, keys: KeyStore, clock: Clock
+    ) -> None:
+        self._verifier = verifier
+        self._known = Known(users=users, sessions=sessions, keys=keys, clock=clock)
+
+    def __call__(self, authorization: str) -> Admitted:
+        """authorization: the header's value. Raises Unauthorized."""
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorized
+        return self.by_token(token)
+
+    def by_token(self, token: str) -> Admitted:
+        """token: an access token or an API key. Raises Unauthorized."""
+        if token.startswith(api_keys.PREFIX):
+            if not api_keys.has_form(token):
+                raise Unauthorized
+            return self._known.by_key_hash(api_keys.key_hash(token))
+        claims = self._verifier.verify(token)
+        return replace(self._known.by_session(claims.user_id, claims.session_id), expires_at=claims.expires_at)

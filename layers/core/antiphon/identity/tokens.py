@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from antiphon.identity.model import ACCESS_FOR, User
@@ -25,6 +26,7 @@ _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 class Claims:
     user_id: str
     session_id: str
+    expires_at: datetime
 
 
 def _part(data: bytes) -> str:
@@ -91,4 +93,4 @@ class Verifier:
             raise Unauthorized
         if not isinstance(claims["sub"], str) or not isinstance(claims["sid"], str):
             raise Unauthorized
-        return Claims(claims["sub"], claims["sid"])
+        return Claims(claims["sub"], claims["sid"], datetime.fromtimestamp(claims["exp"], UTC))

@@ -31,6 +31,7 @@
 | vector       | search#<usr>       | v#<kind>#<part>#<n> |                |                 |          | search by meaning                           |
 | device       | user#<usr>         | device#<dev>              |                  |                 |          | get by id, list; its key: key-ref           |
 | command      | user#<usr>         | command#<dev>#<cmd>       | due#command#<dev> | due time       | 30 d     | log newest first; the device's poll, until it has ended |
+| socket       | user#<usr>         | socket#<connection>       | due#socket#<n>   | when its token expires | 2 h | each message of a connection, publisher and pusher; janitor |
 | endpoint     | user#<usr>         | webhook#<whk>             |                  |                 |          | publisher, delivery, list                   |
 | webhook secret | user#<usr>       | webhook-secret            |                  |                 |          | delivery to a job's callback_url, sealed    |
 | webhook gone | user#<usr>         | webhook-gone#<whk>        |                  |                 | 30 d     | erasure: the deliveries of a deleted endpoint |

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.identity.mail import Kind, Mail, Mails
 from antiphon.platform.events import MAIL, Event
+from antiphon.realtime.tell import Tell
 from antiphon.search.follow import IndexQueue, errand_of_event, errand_of_removed
 from antiphon.webhooks.model import CALLBACK, Errand, matches
 from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes, Waiters
@@ -19,6 +20,7 @@ class Publisher:
     mails: Mails
     index: IndexQueue
     waiters: Waiters
+    tell: Tell
 
     def publish(self, event: Event) -> int:
         """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
@@ -31,6 +33,7 @@ class Publisher:
             self.lanes.send(event.user_id, dispatch, request_id=event.request_id)
         if errand := errand_of_event(event):
             self.index.send(errand, request_id=event.request_id)
+        self.tell(event)
         receivers = [e.id for e in self.endpoints.of_user(event.user_id) if e.active and matches(e.events, event.type)]
         if event.callback_url:
             receivers.append(CALLBACK)
