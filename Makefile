@@ -5,10 +5,10 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench redrive admin lint openapi format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench bench-gpu models redrive admin lint openapi format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: setup-run  ## Start everything on this machine and keep it running until Ctrl-C (ANTIPHON_PORT, ANTIPHON_HOME)
 	@exec $(PYTHON_HERE) -m infra.local.supervisor
@@ -21,6 +21,16 @@ test: setup-tests  ## All checks and tests
 
 bench: setup-run  ## Measure what the README promises
 	@exec $(PYTHON_HERE) -m tests.load.bench
+
+bench-gpu: setup-dev  ## Measure the engines with models of the real size on this machine's GPU (needs python3.12 and 15 GB of disk)
+	@for image in transcriber synthesizer; do \
+		ANTIPHON_UV=.venvs/uv/bin/uv python3.12 infra/images/build.py environment infra/locks/$$image.txt .build/gpu/$$image; done
+	@$(PYTHON_HERE) -c 'import sys; from infra.local.recordings import spoken_wav; sys.stdout.buffer.write(spoken_wav(4))' > .build/gpu/speech.wav
+	@HF_HUB_OFFLINE=1 .build/gpu/transcriber/bin/python -m tests.load.gpu_bench transcriber --speech .build/gpu/speech.wav
+	@HF_HUB_OFFLINE=1 .build/gpu/synthesizer/bin/python -m tests.load.gpu_bench synthesizer
+
+models: setup-dev  ## Fetch the models of an image where the hub can be reached (IMAGE=transcriber|synthesizer, TO=s3://bucket/prefix)
+	@exec $(PYTHON_HERE) -m infra.images.models $(IMAGE) $(if $(TO),--to $(TO))
 
 lint: setup-dev  ## Style and dependency rules
 	@exec $(PYTHON_HERE) -m infra.local.checks lint

@@ -16,6 +16,8 @@ Me = Annotated[Caller, Depends(caller)]
 Id = Annotated[str, Path(max_length=64, description="Of the media item or the job that the file is for.")]
 UploadId = Annotated[str, Query(min_length=1, max_length=1024, description="As `upload_id` gave it.")]
 
+NOTHING_SAID = ArrivedParts()
+
 
 def upload_routes(wiring: Wiring) -> APIRouter:
     routes = APIRouter(tags=["uploads"])
@@ -33,9 +35,9 @@ def upload_routes(wiring: Wiring) -> APIRouter:
         return upload_view(wiring.parts.again(me.user_id, thing_id, upload_key(me.user_id, thing_id), upload_id))
 
     @routes.post("/uploads/{thing_id}/complete")
-    def complete(thing_id: Id, upload_id: UploadId, me: Me, arrived: ArrivedParts | None = None) -> dict[str, Any]:
+    def complete(thing_id: Id, upload_id: UploadId, me: Me, arrived: ArrivedParts = NOTHING_SAID) -> dict[str, Any]:
         """All parts are there: the file is put together, and what waits for it begins. Safe to repeat."""
-        etags = {part.number: part.etag for part in arrived.parts} if arrived else {}
+        etags = {part.number: part.etag for part in arrived.parts}
         wiring.parts.complete(me.user_id, thing_id, upload_key(me.user_id, thing_id), upload_id, etags)
         return {"id": thing_id, "status": "complete"}
 

@@ -18,6 +18,8 @@ from antiphon.speech.pace import Paced
 from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.synthesize import Synthesize
+from antiphon.weights.ready import bring_models
+from antiphon.work.health import Pulse
 from antiphon.work.process import OFFLINE, Settings, own_folder
 from antiphon.work.protection import EcsProtection, NoProtection
 from antiphon.work.queue import SqsLane, sqs_client
@@ -29,6 +31,8 @@ def make_worker(logger: Logger) -> Worker:
     os.environ.update(OFFLINE)
     settings = Settings.read("SPEECH", "SYNTHESIZER", os.environ)
     logger.setLevel(settings.log_level)
+    pulse = Pulse(settings.alive_file)
+    bring_models(settings.models, settings.region, pulse, logger)
     engine = make_synthesizer(settings.engine, settings.engine_settings)
     engine.warm_up()
     table = Table(settings.table, settings.region)
@@ -53,4 +57,5 @@ def make_worker(logger: Logger) -> Worker:
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),
         logger=logger,
+        pulse=pulse,
     )

@@ -19,6 +19,8 @@ from antiphon.speech.recordings import Recordings
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.step_work import AlignText, AssignSpeakers, ByKind, Inputs, TellApart
 from antiphon.speech.transcribe import Transcribe
+from antiphon.weights.ready import bring_models
+from antiphon.work.health import Pulse
 from antiphon.work.process import OFFLINE, Settings, own_folder
 from antiphon.work.protection import EcsProtection, NoProtection
 from antiphon.work.queue import SqsLane, sqs_client
@@ -30,6 +32,8 @@ def make_worker(logger: Logger) -> Worker:
     os.environ.update(OFFLINE)
     settings = Settings.read("TRANSCRIPTION", "TRANSCRIBER", os.environ)
     logger.setLevel(settings.log_level)
+    pulse = Pulse(settings.alive_file)
+    bring_models(settings.models, settings.region, pulse, logger)
     ears = make_ears(settings.engine, settings.engine_settings, *settings.other("DIARIZER", os.environ))
     ears.warm_up()
     table = Table(settings.table, settings.region)
@@ -62,4 +66,5 @@ def make_worker(logger: Logger) -> Worker:
         clock=system_clock,
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),
         logger=logger,
+        pulse=pulse,
     )

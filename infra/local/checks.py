@@ -81,6 +81,7 @@ SUITES = (
     Suite("integration", ("tests/integration", *TWO)),
     Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
     *(_torch(path) for path in TORCH_TESTS),
+    _plain("images"),
     _plain("e2e"),
     _plain("browser"),
 )

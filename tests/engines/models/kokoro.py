@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from kokoro import KModel
@@ -59,13 +60,17 @@ def build(folder: Path, voices: tuple[str, ...]) -> Path:
     weights = folder / "kokoro-random.pth"
     torch.save({}, weights)  # KModel always loads a file; an empty one leaves the random weights
     model = KModel(repo_id="local", config=str(folder / "config.json"), model=str(weights)).eval()
-    with torch.no_grad():
-        share = torch.tensor(FRAMES_PER_PHONEME / config["max_dur"])
-        model.predictor.duration_proj.linear_layer.bias.fill_(torch.logit(share).item())
-        model.predictor.F0_proj.bias.fill_(120.0)  # Hz, so that the source is voiced
-        model.decoder.generator.conv_post.bias[:11].fill_(-3.0)  # quiet: inside [-1, 1]
+    rig(model, config)
     torch.save({part: getattr(model, part).state_dict() for part in PARTS}, weights)
     for seed, voice in enumerate(voices):
         style = torch.randn(1, 1, 256, generator=torch.Generator().manual_seed(seed)) * 0.2
         torch.save(style.expand(510, 1, 256).contiguous(), folder / "voices" / f"{voice}.pt")
     return folder
+
+
+@torch.no_grad()
+def rig(model: KModel, config: dict[str, Any]) -> None:
+    share = torch.tensor(FRAMES_PER_PHONEME / config["max_dur"])
+    model.predictor.duration_proj.linear_layer.bias.fill_(torch.logit(share).item())
+    model.predictor.F0_proj.bias.fill_(120.0)  # Hz, so that the source is voiced
+    model.decoder.generator.conv_post.bias[:11].fill_(-3.0)  # quiet: inside [-1, 1]

@@ -82,6 +82,11 @@ class Inbox:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def polling(self) -> bool:
+        """Whether every lane is still being asked: only a defect ends one of its threads before `shut`."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def want(self, wanted: bool, *, busy: bool) -> None:
         """Whether messages shall be received now, and whether a job runs meanwhile."""
         with self._changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from antiphon.platform.errors import LeaseLost
@@ -20,14 +21,23 @@ class Waits(Exception):
 class Lease:
     """What the work knows of its claim: whose it is, for how long, and whether to go on."""
 
-    def __init__(self, owner: str, span: timedelta, heartbeat: Heartbeat, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        owner: str,
+        span: timedelta,
+        heartbeat: Heartbeat,
+        stopping: threading.Event,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
         self.owner = owner
         self.span = span
         self._heartbeat = heartbeat
         self._stopping = stopping
+        self._pulse = pulse
 
     def check(self) -> None:
-        """To be called between chunks. Raises LeaseLost, Drained."""
+        """To be called between chunks: it is also the sign that the work gets on. Raises LeaseLost, Drained."""
+        self._pulse()
         if self._heartbeat.lost.is_set():
             raise LeaseLost
         if self._stopping.is_set() or self._heartbeat.too_long.is_set():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from antiphon.platform.errors import AntiphonError
+from antiphon.weights.ready import Models
 from antiphon.work.worker import Worker
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Settings:
     work_dir: Path
     agent: str | None
     log_level: str
+    models: Models | None = None
+    alive_file: Path | None = None
 
     @classmethod
     def read(cls, kind: str, engine_variable: str, env: Mapping[str, str]) -> Settings:
@@ -56,6 +59,8 @@ class Settings:
             work_dir=Path(env.get("WORK_DIR", "/tmp/antiphon")) / engine_variable.lower(),
             agent=env.get("ECS_AGENT_URI"),
             log_level=env.get("LOG_LEVEL", "INFO"),
+            models=Models.read(env),
+            alive_file=Path(env["ALIVE_FILE"]) if "ALIVE_FILE" in env else None,
         )
 
     @staticmethod

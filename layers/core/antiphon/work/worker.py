@@ -22,6 +22,7 @@ from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import Change, Failure, Job, Status
 from antiphon.speech.ports import JobStore, Stale
 from antiphon.work.failures import verdict
+from antiphon.work.health import Pulse
 from antiphon.work.heartbeat import Heartbeat
 from antiphon.work.inbox import Held, Inbox
 from antiphon.work.lease import Drained, Lease, Waits
@@ -66,6 +67,8 @@ class Outcome:
 
 
 class Worker:
+    """pulse: called as long as work gets on (see health)."""
+
     def __init__(
         self,
         *,
@@ -76,6 +79,7 @@ class Worker:
         clock: Clock,
         protection: Protection,
         logger: Logger,
+        pulse: Callable[[], None] | None = None,
         drain: float = DRAIN,
         exit_now: Callable[[int], Any] = os._exit,
     ) -> None:
@@ -85,6 +89,7 @@ class Worker:
         self._clock = clock
         self._protection = protection
         self._logger = logger
+        self._pulse = pulse or Pulse(None)
         self._drain = drain
         self._exit = exit_now
         self._stopping = threading.Event()
@@ -116,6 +121,8 @@ class Worker:
         guard = threading.Thread(target=self._guard, daemon=True, name="drain-guard")
         guard.start()
         while not self._stopping.is_set():
+            if self._inbox.polling:
+                self._pulse()
             self._inbox.want(True, busy=False)
             held = self._inbox.take(0.2)
             if held is None:
@@ -211,7 +218,7 @@ class Worker:
             return change.after
 
     def _work_on(self, job: Job, held: Held, owner: str) -> Outcome:
-        lease = Lease(owner, self._lease, held.heartbeat, self._stopping)
+        lease = Lease(owner, self._lease, held.heartbeat, self._stopping, self._pulse)
         try:
             self._work.run(job, lease, held.prepared)
             return Outcome("deleted")

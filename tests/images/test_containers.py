@@ -1,0 +1,96 @@
+"""Each image from its first step to the end of a job: built as its Dockerfile says, started as its Dockerfile says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from antiphon.speech.model import Kind, Status
+from antiphon.work.process import UNUSABLE
+from tests.images.account import RESULTS, SmallAccount
+from tests.images.conftest import Built
+from tests.images.container import Container, until
+from tests.images.tiny_models import PHRASE
+
+pytestmark = pytest.mark.timeout(600)  # an environment, models and two starts of torch, on whatever machine
+
+JOBS = {
+    "transcriber": (Kind.TRANSCRIPTION, "audio/wav", {"language": "en"}),
+    "synthesizer": (Kind.SPEECH, "text/plain", {"voice": "am_adam", "format": "wav"}),
+}
+
+
+def recording() -> bytes:
+    from infra.local.recordings import spoken_wav
+
+    return spoken_wav(1)
+
+
+def listing(*folders: str) -> set[Path]:
+    """Without bytecode: in the image it is there already, and Python takes it in its stride where it cannot write it."""
+    return {path for folder in folders for path in Path(folder).rglob("*") if "__pycache__" not in path.parts}
+
+
+def test_a_container_fetches_its_models_does_a_job_and_ends(
+    built: Built, account: SmallAccount, tmp_path: Path
+) -> None:
+    """Q-31 too. Its root may be read-only: nothing but /tmp and /models is written."""
+    image = built.image
+    kind, content_type, options = JOBS[image.name]
+    body = recording() if kind is Kind.TRANSCRIPTION else b"Good morning."
+    before = listing(*map(image.here, ("/opt/antiphon", "/app")))
+    job = account.job(kind, body, content_type, **options)
+    container = Container(image, {**account.environment, **built.settings}, tmp_path / "log")
+    try:
+        until(lambda: account.now(job).terminal or account.now(job).failures or not container.running(), 400)
+        done = account.now(job)
+        assert done.status is Status.SUCCEEDED, container.everything
+        assert container.health() == 0
+    finally:
+        status = container.stop()
+    assert status == 0
+    assert [line["message"] for line in container.said if line["level"] == "ERROR"] == []
+    assert listing(*map(image.here, ("/opt/antiphon", "/app"))) == before
+    assert (done.engine or "").startswith({"transcriber": "whisperx 3.8.6", "synthesizer": "kokoro 0.9.4"}[image.name])
+    if kind is Kind.TRANSCRIPTION:
+        heard = [numbered.segment for numbered in account.store.segments(job.id)]
+        assert [segment.text for segment in heard] == [PHRASE.strip()]
+        assert [word.word for word in heard[0].words] == PHRASE.split()
+    else:
+        assert account.s3.head_object(Bucket=RESULTS, Key=done.result["key"])["ContentLength"] > 24_000
+
+
+def test_a_container_with_a_model_that_is_not_the_locks_says_which_and_ends(
+    built: Built, account: SmallAccount, tmp_path: Path
+) -> None:
+    """Before the engine's libraries, which unpickle what they find, have looked at it."""
+    image = built.image
+    models = Path(image.here("/models"))
+    victim = next(path for path in sorted(built.models.rglob("*")) if path.suffix in (".bin", ".pth"))
+    place = models / victim.relative_to(built.models)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(victim, place)
+    body = bytearray(place.read_bytes())
+    body[len(body) // 2] ^= 1
+    place.write_bytes(body)
+    container = Container(image, {**account.environment, **built.settings}, tmp_path / "log")
+    assert container.ended() == UNUSABLE
+    place.unlink()
+    (said,) = [line["detail"] for line in container.said if line["message"] == "cannot start"]
+    assert str(place) in said
+
+
+@pytest.mark.parametrize("built", ["synthesizer"], indirect=True)
+def test_a_container_whose_models_are_nowhere_says_where_they_should_be(
+    built: Built, account: SmallAccount, tmp_path: Path
+) -> None:
+    settings = {**account.environment, **built.settings, "MODELS_URI": "s3://operators-models/elsewhere"}
+    shutil.rmtree(built.image.here("/models"), ignore_errors=True)
+    container = Container(built.image, settings, tmp_path / "log")
+    assert container.ended() == UNUSABLE
+    (said,) = [line["detail"] for line in container.said if line["message"] == "cannot start"]
+    assert "s3://operators-models/elsewhere/kokoro/" in said
+    assert "make models" in said
