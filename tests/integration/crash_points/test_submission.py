@@ -21,9 +21,10 @@ from antiphon.platform.telemetry import make_logger
 from antiphon.platform.web import make_app, seed_of
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.metering import Usage, contribution, month_of
-from antiphon.speech.model import Job, Kind
+from antiphon.speech.model import STEPS, Job, Kind
 from antiphon.speech.s3 import S3Objects, s3_client
-from antiphon.speech.submit import FileToCome, NewJob, Submit
+from antiphon.speech.steps import Given, SubmitStep
+from antiphon.speech.submit import FileToCome, NewJob
 from tests.contract.conftest import REGION
 from tests.faults import KINDS, Crash, Faults, Refusals, refusal
 from tests.unit.platform.gates import make_gate
@@ -32,6 +33,14 @@ UPLOADS = "uploads-bucket"
 MONTH = "2026-11"
 FILE = NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000))
 TEXT = NewJob(text="One sentence. And another.", options={"voice": "any"})
+SEGMENTS = ({"start": 0.0, "end": 1.0, "text": "One sentence."},)
+GIVEN = {
+    Kind.ALIGNMENT: Given(segments=SEGMENTS),
+    Kind.DIARIZATION: Given(),
+    Kind.ASSIGNMENT: Given(segments=SEGMENTS, turns=({"start": 0.0, "end": 1.0, "speaker": "SPEAKER_00"},)),
+}
+WITH_TEXT = (Kind.SPEECH, Kind.ALIGNMENT, Kind.ASSIGNMENT)
+"""What they are given lies in the bucket before the job exists."""
 
 
 class Desk:
@@ -46,7 +55,7 @@ class Desk:
         self.s3 = s3
         self.store = DynamoJobStore(table)
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
-        self.submit = Submit(
+        self.submit = SubmitStep(
             jobs=self.store,
             media=DynamoMediaStore(table),
             objects=S3Objects(s3, self.clock),
@@ -60,6 +69,8 @@ class Desk:
             return self.submit.speech(caller, TEXT, seed).job
         if kind is Kind.DOCUMENT:
             return self.submit.document(caller, NewJob(), FileToCome("a.pdf", "application/pdf", 10_000), seed)
+        if kind in STEPS:
+            return self.submit(kind, caller, NewJob() if kind is Kind.ASSIGNMENT else FILE, GIVEN[kind], seed)
         return self.submit.transcription(caller, FILE, seed).job
 
     def post(self, kind: Kind, user: str) -> str:
@@ -77,7 +88,7 @@ class Desk:
         assert set(ids) == {job.id}
         assert self.store.usage(user, month_of(job)) == contribution(job)
         texts = self.s3.list_objects_v2(Bucket=UPLOADS, Prefix=f"texts/{user}/").get("Contents", [])
-        assert len(texts) == (kind is Kind.SPEECH)
+        assert len(texts) == (kind in WITH_TEXT)
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_from_the_mark_on_nobody_is_let_in(world: World) -> None:
     users = DynamoUsers(world.table)
     users.start_session(Session("ses_1", anna.id, "f", "h", NOW, NOW + timedelta(days=30), NOW))
     admit = Admit(
-        verifier=Anybody(Claims(anna.id, "ses_1")),
+        verifier=Anybody(Claims(anna.id, "ses_1", NOW + timedelta(minutes=15))),
         users=users,
         sessions=users,
         keys=DynamoKeys(world.table),
@@ -384,7 +384,11 @@ def test_what_was_let_in_before_the_mark_is_found_by_the_second_look(world: Worl
     ).save()  # let in before the mark, written after it
     assert world.looks.waiting == [anna.id]
     found = world.erase.look_again(world.later)
-    assert (found.rows, found.objects, found.versions) == (5, 1, 1)  # job, event, session and two of use
+    assert (found.rows, found.objects, found.versions) == (
+        6,
+        1,
+        1,
+    )  # job, what holds its work, event, session and two of use
     assert anna.traces() == []
     assert world.looks.waiting == []
 

@@ -29,6 +29,7 @@ QUEUES = {
     "INDEX_QUEUE_URL": "index",
     "RUNS_QUEUE_URL": "runs",
     "FETCH_QUEUE_URL": "fetch",
+    "PUSHES_QUEUE_URL": "pushes",
     "EVENTS_DEAD_LETTERS_URL": "events-dead-letters",
 }
 

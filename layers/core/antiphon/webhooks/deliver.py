@@ -74,16 +74,6 @@ class Deliverer:
 
     def deliver(self, errand: Errand, *, request_id: str | None = None) -> Delivery | None:
         """Make the attempt unless it was made. The delivery afterwards; None where there is nothing (left) to deliver, or not yet."""
-        slot = self.slots.take(errand.user_id, errand.endpoint_id, self.clock())
-        if slot is None:
-            self._put_off(errand, request_id)
-            return None
-        try:
-            return self._deliver(errand, request_id)
-        finally:
-            self.slots.free(slot)
-
-    def _deliver(self, errand: Errand, request_id: str | None) -> Delivery | None:
         delivery = self.deliveries.get(
             errand.user_id, errand.endpoint_id, delivery_id(errand.event_id, errand.endpoint_id)
         )
@@ -103,7 +93,15 @@ class Deliverer:
         receiver = self._receiver(delivery, endpoint)
         if receiver is None:
             return self._change(delivery, errand, canceled) if delivery.status is Status.PENDING else delivery
-        return self._attempt(delivery, errand, receiver, endpoint, request_id)
+        # Taken where something is sent, and by nobody else: a row that is made for an account while it goes would outlive it.
+        slot = self.slots.take(errand.user_id, errand.endpoint_id, self.clock())
+        if slot is None:
+            self._put_off(delivery, errand, request_id)
+            return None
+        try:
+            return self._attempt(delivery, errand, receiver, endpoint, request_id)
+        finally:
+            self.slots.free(slot)
 
     def _attempt(
         self, delivery: Delivery, errand: Errand, receiver: Receiver, endpoint: Endpoint | None, request_id: str | None
@@ -120,15 +118,10 @@ class Deliverer:
             self._plan(after, request_id)
         return after
 
-    def _put_off(self, errand: Errand, request_id: str | None) -> None:
+    def _put_off(self, delivery: Delivery, errand: Errand, request_id: str | None) -> None:
         """The endpoint has as many requests under way as it may: the errand comes again, and nobody waits for it meanwhile."""
         wait = turn_after(errand.turn, self.draw())
-        delivery = self.deliveries.get(
-            errand.user_id, errand.endpoint_id, delivery_id(errand.event_id, errand.endpoint_id)
-        )
-        if delivery is not None and not expects(delivery, errand):
-            return
-        if delivery is not None and not errand.manual:
+        if not errand.manual:
             # Or the sweep would take its message for lost. Where somebody else did something to it, the errand finds that when it comes again.
             with suppress(Stale):
                 self.deliveries.replace(delivery, put_off(delivery, self.clock() + wait))
