@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -129,6 +130,19 @@ def name_the_sender_of_mail() -> None:
         return known(method, path, body, region, account)
 
     iam_actions._ses_v2_resource_arn = resource_arn
+
+
+def know_batches_of_messages() -> None:
+    """SQS has no rights of their own for batches; ministack asks for `sqs:SendMessageBatch` where AWS asks for `sqs:SendMessage`."""
+    from ministack.core import iam_actions
+
+    known = iam_actions._action_from_target
+
+    def action(headers: dict[str, str]) -> str | None:
+        found = known(headers)
+        return found and re.sub(r"^((?:Send|Delete)Message|ChangeMessageVisibility)Batch$", r"\1", found)
+
+    iam_actions._action_from_target = action
 
 
 def say_the_subprotocol_back() -> None:

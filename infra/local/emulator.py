@@ -164,6 +164,7 @@ def main() -> None:
     corrections.keep_attributes_of_nested_stacks()
     corrections.import_gateway_responses()
     corrections.name_the_sender_of_mail()
+    corrections.know_batches_of_messages()
     corrections.say_the_subprotocol_back()
     corrections.unpack_layers_once(options.state.resolve() / "layers")
     snapshots = install_snapshots(options.state.resolve())

@@ -100,7 +100,7 @@ class Streaming:
     async def forward(
         self, request: Request, template: str, headers: list[tuple[str, str]], body: bytes, returned: set[str]
     ) -> StreamingResponse:
-        """returned: names of headers that are not passed back. Raises Refused, OSError, httpx.TransportError."""
+        """returned: names of headers that are not passed back, but for the length, which is that of the pieces. Raises Refused, OSError, httpx.TransportError."""
         caller = await self._authorizer(request.method, template, request)
         context = {
             "resourcePath": template,
@@ -125,7 +125,9 @@ class Streaming:
         answer = await self._client.send(outgoing, stream=True)
         response = Passing(_pieces(answer), answer.status_code)
         response.raw_headers = [
-            (key.lower(), value) for key, value in answer.headers.raw if key.lower().decode() not in returned
+            (key.lower(), value)
+            for key, value in answer.headers.raw
+            if key.lower().decode() not in returned - {"content-length"}
         ]
         return response
 

@@ -28,17 +28,23 @@ export function useLoad(load, on) {
 export function usePages(path, query = {}) {
   const [state, setState] = useState({ items: [], loading: true, cursor: null });
   const turn = useRef(0);
+  const own = useRef({ flying: 0, touched: false });
   const wanted = JSON.stringify([path, query]);
   const fetchPage = useCallback(
     async (cursor) => {
       const mine = cursor ? turn.current : (turn.current += 1);
       setState((known) => ({ ...known, loading: true, error: undefined }));
+      own.current.flying += 1;
+      own.current.touched = false;
       try {
         const page = await get(path, { ...query, cursor });
         if (mine !== turn.current) return;
+        if (own.current.touched && !cursor) return void fetchPage(null); // something was made since this was asked: it may not be in there
         setState((known) => ({ items: cursor ? [...known.items, ...page.data] : page.data, cursor: page.next_cursor, loading: false }));
       } catch (error) {
         if (mine === turn.current) setState((known) => ({ ...known, error, loading: false }));
+      } finally {
+        own.current.flying -= 1;
       }
     },
     [wanted],
@@ -48,7 +54,10 @@ export function usePages(path, query = {}) {
     setState({ items: [], loading: true, cursor: null });
     reload();
   }, [reload]);
-  const set = (change) => setState((known) => ({ ...known, items: change(known.items) }));
+  const set = (change) => {
+    if (own.current.flying) own.current.touched = true;
+    setState((known) => ({ ...known, items: change(known.items) }));
+  };
   return { ...state, more: state.cursor && (() => fetchPage(state.cursor)), reload, set };
 }
 

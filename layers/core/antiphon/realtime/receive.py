@@ -138,8 +138,9 @@ class Receive:
         if connection is None:
             return Heard("", "unauthorized")
         try:
-            message = _read(body)
-            ref = message.get("ref")
+            message = _object(body)
+            ref = _ref_of(message)
+            _check(message)
             action = message["action"]
             answer = self._actions[action](connection, message, request_id)
         except AntiphonError as error:
@@ -270,20 +271,30 @@ class Receive:
         return since
 
 
-def _read(body: str) -> dict[str, Any]:
+def _ref_of(message: Mapping[str, Any]) -> str | None:
+    """The client's own name of the message, which an error carries too."""
+    found = message.get("ref")
+    return found if isinstance(found, str) and not any(_REF("ref", found)) else None
+
+
+def _object(body: str) -> dict[str, Any]:
     """Raises Invalid, TooLarge."""
     if len(body.encode(errors="replace")) > MAX_MESSAGE:
         raise TooLarge(f"A message may have at most {MAX_MESSAGE} bytes.")
     message = parse(body)
     if not isinstance(message, dict):
         raise Invalid("Send a JSON object with an action.", fields=(Field("", "Send a JSON object."),))
+    return message
+
+
+def _check(message: Mapping[str, Any]) -> None:
+    """Raises Invalid."""
     _require("action", message.get("action"), choice(*_FIELDS))
     unknown = sorted(set(message) - {"action", "ref", *_FIELDS[message["action"]]})
     if unknown:
         raise _wrong(unknown[0][:100], "There is no such field.")
     if message.get("ref") is not None:
         _require("ref", message["ref"], _REF)
-    return message
 
 
 def _channels(message: Mapping[str, Any]) -> frozenset[str]:
