@@ -360,7 +360,7 @@ def test_a_delivery_that_begins_while_the_account_goes_leaves_nothing(world: Wor
         assert wire.posted == []
     else:  # found again by the user's id alone
         assert anna.traces() != []
-        assert world.erase.look_again(world.later).rows == 3
+        assert world.erase.look_again(world.later).rows == 4
     assert anna.traces() == []
     assert deliverer.deliver(errand) is None
     assert anna.traces() == []
