@@ -39,6 +39,8 @@ RARE = {
         (role, "WaitForSameWork"): "only when two workers have the same work at once"
         for role in ("Transcriber", "Synthesizer")
     },
+    ("Audio", "FindVersions"): "only when a text was stored for a job that joined another",
+    ("Audio", "RemoveTexts"): "only when a text was stored for a job that joined another",
     ("Fetcher", "GiveUpHalfOfOne"): "only when a recording of many parts breaks off on its way",
     ("Janitor", "EndConnections"): "only when a connection outlives its token",
     ("Pusher", "RemoveEnded"): "only when a connection is gone or its session has ended",
@@ -94,7 +96,7 @@ def test_every_grant_was_needed(stack: LocalStack, decisions: Callable[[], list[
             action in POLLED
             and statement["Sid"].startswith("Take")
             and short(role)
-            in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent", "Pusher", "Answerer")
+            in ("Intake", "Delivery", "Mailer", "Reader", "Editor", "Indexer", "Agent", "Pusher", "Answerer", "Fetcher")
         )
     ]
     assert unused == []

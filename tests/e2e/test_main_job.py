@@ -195,6 +195,7 @@ def test_a_canceled_job_in_each_state_stays_canceled(person: Person) -> None:
     assert person.post(f"/v1/transcriptions/{waiting['id']}/cancel").json()["status"] == "canceled"
     long = person.transcribe(spoken_wav(60))
     queued = person.transcribe(spoken_wav(2))
+    person.until(queued, lambda job: job["status"] != "awaiting_upload")
     assert person.post(f"/v1/transcriptions/{queued['id']}/cancel").json()["status"] == "canceled"
     person.until(long, lambda job: job["status"] == "running" and job["progress"] > 0)
     assert person.post(f"/v1/transcriptions/{long['id']}/cancel").json()["status"] == "canceled"
