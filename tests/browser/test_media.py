@@ -46,6 +46,23 @@ def test_a_file_that_is_no_recording_ends_with_a_reason(page: Page, tmp_path: Pa
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
+def test_a_file_too_large_for_one_request_is_sent_in_parts(page: Page) -> None:
+    sent = page.evaluate("""async () => {
+        const { get, post, send } = await import("/app/api.js");
+        const file = new File([new Uint8Array(100 * 2 ** 20 + 5)], "film.mp4", { type: "video/mp4" });
+        const wanted = { filename: file.name, content_type: file.type, size: file.size, purpose: "chat" };
+        const upload = await post("/v1/uploads", wanted);
+        const seen = [];
+        await send(upload, file, (part) => seen.push(part));
+        for (;;) {
+            const media = await get(`/v1/media/${upload.id}`);
+            if (media.status !== "awaiting_upload") return [media.status, media.size, Math.max(...seen)];
+            await new Promise((resolve) => setTimeout(resolve, 200));
+        }
+    }""")
+    assert sent == ["ready", 100 * 2**20 + 5, 1]
+
+
 def test_a_recording_of_the_microphone_is_sent(page: Page) -> None:
     page.goto("/transcripts")
     page.get_by_role("button", name="Record").click()

@@ -110,21 +110,36 @@ export async function* events(answer) {
   }
 }
 
-// Sends a file to where `upload` says; progress(part) with 0–1.
-export function send(upload, file, progress = () => {}, aborted) {
-  return new Promise((resolve, reject) => {
+// Sends a file to where `upload` says, in one request or in parts; progress(part) with 0–1.
+export async function send(upload, file, progress = () => {}, aborted) {
+  if (upload.method === "POST") {
     const form = new FormData();
     for (const [name, value] of Object.entries(upload.fields)) form.append(name, value);
     form.append("file", file);
+    return put("POST", upload.url, form, progress, aborted);
+  }
+  for (const { number, url } of upload.parts) {
+    if (upload.received.includes(number)) continue;
+    const start = (number - 1) * upload.part_size;
+    const part = file.slice(start, start + upload.part_size);
+    await put("PUT", url, part, (share) => progress((start + share * part.size) / file.size), aborted);
+    upload.received.push(number); // a further try goes on behind it
+  }
+  const { pathname, search } = new URL(upload.complete_url);
+  await request("POST", pathname + search, { signal: aborted });
+}
+
+function put(method, url, body, progress, aborted) {
+  return new Promise((resolve, reject) => {
     const way = new XMLHttpRequest();
-    way.open("POST", upload.url);
+    way.open(method, url);
     way.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
     way.onload = () =>
       way.status < 300 ? resolve() : reject(new ApiError(way.status, { code: "upload_refused", detail: /<Message>([^<]*)/.exec(way.responseText)?.[1] }));
     way.onerror = () => reject(new Offline("The upload was interrupted."));
     way.onabort = () => reject(new DOMException("", "AbortError"));
     aborted?.addEventListener("abort", () => way.abort());
-    way.send(form);
+    way.send(body);
   });
 }
 
