@@ -106,7 +106,7 @@ def test_a_voice_message_is_heard_and_answered(page: Page) -> None:
     expect(page.locator(".message.user audio")).to_be_visible()
 
 
-def test_many_messages_load_as_one_scrolls(page: Page) -> None:
+def test_the_view_follows_what_comes(page: Page) -> None:
     begin(page)
     for _ in range(2):
         say(page, "Again")

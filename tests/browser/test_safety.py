@@ -150,7 +150,6 @@ def test_downloads_are_attachments(page: Page) -> None:
         }"""
     )
     found = json.loads(url)
-    if found["url"]:
-        answer = httpx.get(found["url"], timeout=30, trust_env=False)
-        assert answer.headers["content-disposition"].startswith("attachment")
-        assert "html" not in answer.headers["content-type"]
+    answer = httpx.get(found["url"], timeout=30, trust_env=False)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "html" not in answer.headers["content-type"]
