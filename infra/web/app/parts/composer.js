@@ -2,8 +2,7 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { clock, t } from "../i18n.js";
 import { Attach } from "./attach.js";
 import { Icon } from "./icon.js";
-import { useRecorder } from "./recorder.js";
-import { say as toast, sayError } from "./toast.js";
+import { sayNotRecorded, useRecorder } from "./recorder.js";
 import { uploaded } from "./upload.js";
 import { inWords } from "./words.js";
 
@@ -61,9 +60,7 @@ export function Composer({ id, say, run, stop }) {
       const media = await uploaded(file, "transcription");
       await send("", [{ type: "audio", id: media.id, name: file.name }]);
     } catch (error) {
-      if (error.name === "NotAllowedError") toast(t("The browser may not use the microphone. Allow it in the address bar."), "failed");
-      else if (error.name === "NotFoundError") toast(t("There is no microphone."), "failed");
-      else sayError(error);
+      sayNotRecorded(error);
     }
   };
 

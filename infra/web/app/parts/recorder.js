@@ -1,8 +1,17 @@
 // The microphone: one recording at a time, as a file of the format that the browser writes.
 import { useEffect, useRef, useState } from "../html.js";
+import { t } from "../i18n.js";
+import { say, sayError } from "./toast.js";
 
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 const ENDINGS = { "audio/webm": "webm", "audio/mp4": "m4a", "audio/ogg": "ogg" };
+
+// Why there is no recording, in words.
+export function sayNotRecorded(error) {
+  if (error.name === "NotAllowedError") say(t("The browser may not use the microphone. Allow it in the address bar."), "failed");
+  else if (error.name === "NotFoundError") say(t("There is no microphone."), "failed");
+  else sayError(error);
+}
 
 export function useRecorder() {
   const [seconds, setSeconds] = useState(null);

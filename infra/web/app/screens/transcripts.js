@@ -6,9 +6,8 @@ import { DropZone } from "../parts/drop_zone.js";
 import { Icon } from "../parts/icon.js";
 import { OPEN, Progress, State, useJob } from "../parts/job.js";
 import { Empty, Pages, usePages } from "../parts/load.js";
-import { useRecorder } from "../parts/recorder.js";
+import { sayNotRecorded, useRecorder } from "../parts/recorder.js";
 import { Sending, useSending } from "../parts/sending.js";
-import { say, sayError } from "../parts/toast.js";
 import { Transcript } from "../parts/transcript.js";
 import { sent } from "../parts/upload.js";
 
@@ -61,9 +60,7 @@ function All() {
       if (!microphone.recording) return await microphone.start();
       sending.add([await microphone.finish()]);
     } catch (error) {
-      if (error.name === "NotAllowedError") say(t("The browser may not use the microphone. Allow it in the address bar."), "failed");
-      else if (error.name === "NotFoundError") say(t("There is no microphone."), "failed");
-      else sayError(error);
+      sayNotRecorded(error);
     }
   };
 
