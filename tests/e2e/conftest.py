@@ -19,6 +19,7 @@ from tests.model_servers import Act, OpenAiServer
 
 MODEL = "gemma"
 """Of the provider of chat models."""
+GREETING = Act(("Good ", "mor", "ning."))
 WEBHOOKS: dict[str, Any] = json.loads((ROOT / "functions/docs/openapi.json").read_text("utf-8"))["webhooks"]
 """What the document says of each event."""
 LEASE_SECONDS = 4
@@ -41,8 +42,17 @@ def firebase() -> Iterator[KeyServer]:
 @pytest.fixture(scope="session")
 def provider() -> Iterator[OpenAiServer]:
     """In the place of a provider of chat models."""
-    with OpenAiServer(Act(("Good ", "mor", "ning."))) as running:
+    with OpenAiServer(GREETING) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def model(provider: OpenAiServer) -> OpenAiServer:
+    """The model that answers ``Good morning.`` until a test gives it another script; no test sees that of another."""
+    provider.seen.clear()
+    provider.script = [GREETING]
+    provider.gone.clear()
+    return provider
 
 
 @pytest.fixture(scope="session")

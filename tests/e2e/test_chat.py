@@ -14,20 +14,8 @@ from jsonschema import Draft202012Validator
 from infra.local.person import Person
 from infra.local.recordings import spoken_wav
 from infra.local.stack import LocalStack
-from tests.e2e.conftest import MODEL
+from tests.e2e.conftest import GREETING, MODEL
 from tests.model_servers import Act, OpenAiServer
-
-GREETING = Act(("Good ", "mor", "ning."))
-
-
-@pytest.fixture
-def model(provider: OpenAiServer) -> Iterator[OpenAiServer]:
-    """The model that answers ``Good morning.`` until a test gives it another script."""
-    provider.seen.clear()
-    provider.script = [GREETING]
-    provider.gone.clear()
-    yield provider
-    provider.script = [GREETING]
 
 
 @pytest.fixture

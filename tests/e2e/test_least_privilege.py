@@ -33,7 +33,10 @@ RARE = {
     ("Janitor", "Erase"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Janitor", "LookAgain"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Delivery", "RemoveWhatIsNobodys"): "only when an endpoint is deleted while a delivery to it waits",
-    ("Synthesizer", "RemoveWhatIsNobodys"): "only when a job is deleted in the moment in which its audio is written",
+    **{
+        ("Synthesizer", sid): "only when a job is deleted in the moment in which its audio is written"
+        for sid in ("FindWhatIsNobodys", "RemoveWhatIsNobodys")
+    },
     ("Editor", "RemoveWhatIsNobodys"): "only when an edit fails or is taken away after its result was stored",
     **{
         (role, "WaitForSameWork"): "only when two workers have the same work at once"

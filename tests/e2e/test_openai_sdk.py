@@ -22,15 +22,6 @@ ADD: Any = {
 
 
 @pytest.fixture
-def model(provider: OpenAiServer) -> Iterator[OpenAiServer]:
-    greeting = Act(("Good ", "mor", "ning."))
-    provider.seen.clear()
-    provider.script = [greeting]
-    yield provider
-    provider.script = [greeting]
-
-
-@pytest.fixture
 def sdk(stack: LocalStack, person: Person) -> Iterator[openai.OpenAI]:
     key = person.post("/v1/api-keys", {"name": "sdk", "scopes": ["chat:read", "chat:write"]}).json()["key"]
     with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=key, max_retries=0) as client:

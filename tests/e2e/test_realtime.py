@@ -14,7 +14,6 @@ from websockets.sync.client import ClientConnection, connect
 from infra.local.person import Person
 from infra.local.recordings import spoken_wav
 from infra.local.stack import LocalStack
-from tests.model_servers import Act, OpenAiServer
 
 WAIT = 60
 
@@ -98,10 +97,7 @@ def test_who_may_not_listen_is_refused(stack: LocalStack, person: Person) -> Non
         assert closed.value.rcvd.code == 1009
 
 
-def test_an_answer_streams_to_who_asked_and_other_tabs_hear_of_it(
-    stack: LocalStack, person: Person, provider: OpenAiServer
-) -> None:
-    provider.script[:] = [Act(("Good ", "mor", "ning."))]
+def test_an_answer_streams_to_who_asked_and_other_tabs_hear_of_it(stack: LocalStack, person: Person) -> None:
     talk = person.post("/v1/conversations", {}).json()["id"]
     with line(stack, person.token) as here, line(stack, person.token) as tab:
         tab.ask("subscribe", channels=[talk])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,13 +13,6 @@ from infra.local.receiver import Receiver
 from infra.local.recordings import spoken_wav
 from tests.e2e.test_media import media, wav
 from tests.model_servers import Act, OpenAiServer
-
-
-@pytest.fixture
-def model(provider: OpenAiServer) -> Iterator[OpenAiServer]:
-    provider.seen.clear()
-    yield provider
-    provider.script = [Act(("Good ", "mor", "ning."))]
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ def wait_for(wanted: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 @pytest.fixture
-def talk(person: Person, provider: OpenAiServer) -> str:
-    provider.script = [Act(("The café closes ", "at nine."))]
+def talk(person: Person, model: OpenAiServer) -> str:
+    model.script = [Act(("The café closes ", "at nine."))]
     made: str = person.post("/v1/conversations", {}).json()["id"]
     asked = person.post(f"/v1/conversations/{made}/messages", {"content": "When does the COFFEE HOUSE in Łódź close?"})
     assert asked.status_code == 201, asked.text
