@@ -40,6 +40,16 @@ def spoken(sentences: tuple[str, ...], *, voice: str = "en-us-f", pause: float =
     return np.concatenate(parts)
 
 
+def conversation() -> tuple[np.ndarray, list[float]]:
+    """A man, a woman, a deeper man, the woman and the first man again (A B C B A), and the seconds at which they change."""
+    voices = {"A": "en-us-m", "B": "en-us-f", "C": "en-us-m"}
+    parts = [spoken(SENTENCES[n : n + 2], voice=voices[who], pause=0.4) for n, who in enumerate("ABCBA")]
+    slow = np.arange(0, len(parts[2]) - 1, 0.82)
+    parts[2] = np.interp(slow, np.arange(len(parts[2])), parts[2]).astype(np.float32)
+    changes = np.cumsum([len(part) / SAMPLE_RATE for part in parts])
+    return np.concatenate(parts), list(changes[:-1])
+
+
 def blocks(audio: np.ndarray, size: int) -> Iterator[np.ndarray]:
     for at in range(0, len(audio), size):
         yield audio[at : at + size]

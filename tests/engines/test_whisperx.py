@@ -22,7 +22,7 @@ from antiphon.engines.whisperx_align import WhisperXAligner
 from antiphon.platform.errors import EngineError
 from antiphon.speech.speakers import Turns
 from tests.engines.conftest import PHRASE
-from tests.engines.speech_samples import SENTENCES, blocks, silence, spoken
+from tests.engines.speech_samples import SENTENCES, blocks, conversation, silence, spoken
 from tests.engines.transcriber_promises import TranscriberPromises, minute, run, whole
 
 __all__ = ["minute", "whole"]
@@ -326,13 +326,7 @@ def diarizer(diarization_dir: Path) -> Pyannote:
 
 @pytest.fixture(scope="session")
 def talk() -> tuple[np.ndarray, list[float]]:
-    """A man, a woman, a deeper man, the woman and the first man again (A B C B A), and where they change."""
-    voices = {"A": "en-us-m", "B": "en-us-f", "C": "en-us-m"}
-    parts = [spoken(SENTENCES[n : n + 2], voice=voices[who], pause=0.4) for n, who in enumerate("ABCBA")]
-    slow = np.arange(0, len(parts[2]) - 1, 0.82)
-    parts[2] = np.interp(slow, np.arange(len(parts[2])), parts[2]).astype(np.float32)
-    changes = np.cumsum([len(part) / SAMPLE_RATE for part in parts])
-    return np.concatenate(parts), list(changes[:-1])
+    return conversation()
 
 
 @pytest.fixture(scope="session")

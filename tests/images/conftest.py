@@ -22,18 +22,20 @@ PREFIX = "antiphon/models"
 
 @dataclass(frozen=True)
 class Built:
-    """An image, with tiny models in the operator's bucket and a lock that names them."""
+    """An image, with tiny models in the operator's bucket and a lock that names them. ``code``: of the one model that is not made of the libraries' classes."""
 
     image: Image
     lock: Path
     models: Path
+    code: Path
 
     @property
     def settings(self) -> dict[str, str]:
         """What an operator sets, and what a machine without a GPU needs."""
         engine = {"transcriber": "WHISPERX", "synthesizer": "KOKORO"}[self.image.name]
-        slow = {"WHISPERX_COMPUTE_TYPE": "int8", "DIARIZER": ""} if engine == "WHISPERX" else {}
+        slow = {"WHISPERX_COMPUTE_TYPE": "int8", "DIARIZER_DEVICE": "cpu"} if engine == "WHISPERX" else {}
         where = {"MODELS_URI": f"s3://{MODELS}/{PREFIX}", "MODELS_LOCK": str(self.lock)}
+        where["PYTHONPATH"] = os.pathsep.join([self.image.here(self.image.environment["PYTHONPATH"]), str(self.code)])
         return {**where, f"{engine}_DEVICE": "cpu", f"{engine}_THREADS": "2", **slow}
 
 
@@ -60,7 +62,11 @@ def built(request: pytest.FixtureRequest, account: SmallAccount, tmp_path_factor
         for file in model.files:
             key = f"{PREFIX}/{model.name}/{REVISION}/{file.path}"
             account.s3.upload_file(str(models / model.name / file.path), MODELS, key)
-    return Built(image, lock, models)
+    voiceprint = Path("tests/engines/models/voiceprint.py")
+    code = tmp_path_factory.mktemp("code")
+    (code / voiceprint).parent.mkdir(parents=True)
+    shutil.copy(ROOT / voiceprint, code / voiceprint)
+    return Built(image, lock, models, code)
 
 
 def lock_of(folder: Path) -> Lock:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import wave
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+from antiphon.engines.ports import SAMPLE_RATE
 from antiphon.speech.model import Kind, Status
 from antiphon.work.process import UNUSABLE
+from tests.engines.speech_samples import conversation
 from tests.images.account import RESULTS, SmallAccount
 from tests.images.conftest import Built
 from tests.images.container import Container, until
@@ -17,15 +22,25 @@ from tests.images.tiny_models import PHRASE
 pytestmark = pytest.mark.timeout(600)  # an environment, models and two starts of torch, on whatever machine
 
 JOBS = {
-    "transcriber": (Kind.TRANSCRIPTION, "audio/wav", {"language": "en"}),
+    "transcriber": (
+        Kind.TRANSCRIPTION,
+        "audio/wav",
+        {"language": "en", "diarize": True, "num_speakers": 3, "vad": {"chunk_size": 5}},
+    ),
     "synthesizer": (Kind.SPEECH, "text/plain", {"voice": "am_adam", "format": "wav"}),
 }
 
 
 def recording() -> bytes:
-    from infra.local.recordings import spoken_wav
-
-    return spoken_wav(1)
+    """A B C B A: three people, of whom two speak twice."""
+    samples, _ = conversation()
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    return target.getvalue()
 
 
 def listing(*folders: str) -> set[Path]:
@@ -56,10 +71,17 @@ def test_a_container_fetches_its_models_does_a_job_and_ends(
     assert (done.engine or "").startswith({"transcriber": "whisperx 3.8.6", "synthesizer": "kokoro 0.9.4"}[image.name])
     if kind is Kind.TRANSCRIPTION:
         heard = [numbered.segment for numbered in account.store.segments(job.id)]
-        assert [segment.text for segment in heard] == [PHRASE.strip()]
-        assert [word.word for word in heard[0].words] == PHRASE.split()
+        assert {segment.text for segment in heard} == {PHRASE.strip()}
+        assert all([word.word for word in segment.words] == PHRASE.split() for segment in heard)
+        in_turn = [speaker for speaker, _ in groupby(segment.speaker for segment in heard)]
+        assert in_turn == [f"SPEAKER_0{n}" for n in (0, 1, 2, 1, 0)]
     else:
-        assert account.s3.head_object(Bucket=RESULTS, Key=done.result["key"])["ContentLength"] > 24_000
+        audio = account.s3.get_object(Bucket=RESULTS, Key=done.result["key"])["Body"].read()
+        with wave.open(io.BytesIO(audio)) as file:
+            assert (file.getnchannels(), file.getframerate()) == (1, 24_000)
+            # Kokoro's frames are whole.
+            assert file.getnframes() > 0
+            assert file.getnframes() % 600 == 0
 
 
 def test_a_container_with_a_model_that_is_not_the_locks_says_which_and_ends(

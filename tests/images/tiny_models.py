@@ -11,11 +11,12 @@ VOICES = ("af_heart", "am_adam")
 
 
 def transcriber(folder: Path) -> None:
-    from tests.engines.models import alignment, whisper
+    from tests.engines.models import alignment, diarization, whisper
 
     whisper.build(folder / "whisper-large-v3", PHRASE)
     shutil.rmtree(folder / "whisper-large-v3-source")
     alignment.build(folder / "wav2vec2-base-960h")
+    diarization.build(folder / "speaker-diarization-community-1")
     tables = alignment.build_sentence_data(folder / "nltk") / "tokenizers"
     # As nltk publishes it, and reads it.
     shutil.make_archive(str(tables / "punkt_tab"), "zip", tables, "punkt_tab")
