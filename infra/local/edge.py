@@ -26,7 +26,7 @@ from antiphon.platform import openai_errors
 from antiphon.platform.gate import SECURITY_HEADERS
 from antiphon.platform.ids import new_id
 from infra.local.pages import Pages
-from infra.local.sockets import MAX_MESSAGE, pass_on
+from infra.local.sockets import MAX_FRAME, MAX_MESSAGE, pass_on
 from infra.local.streaming import Authorizer, Refused, Streaming, route_of
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -259,7 +259,7 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
         ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE,
+        ws_max_size=(MAX_MESSAGE, MAX_FRAME),  # type: ignore[arg-type]  # goes to websockets as it is
         ws_ping_interval=None,
     )
 

@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 MAX_MESSAGE = 128 * 1024
-"""Bytes that API Gateway takes as one message; a longer one closes the connection (1009)."""
+MAX_FRAME = 32 * 1024
+"""Bytes that API Gateway takes as one message, and as one frame of it; what is longer closes the connection (1009)."""
 _FORWARDED = ("origin", "user-agent")
 
 

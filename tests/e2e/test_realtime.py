@@ -90,7 +90,25 @@ def test_who_may_not_listen_is_refused(stack: LocalStack, person: Person) -> Non
         refusal = here.ask("subscribe", channels=[theirs])
         assert (refusal["type"], refusal["status"], refusal["code"]) == ("error", 404, "not_found")
         assert here.ask("dance")["code"] == "invalid_request"
-        here.socket.send("x" * (128 * 1024 + 1))
+
+
+@pytest.mark.parametrize(
+    ("frames", "taken"),
+    [
+        (["x" * 32 * 1024] * 3, True),
+        (["x" * (32 * 1024 + 1)], False),
+        (["x" * 32 * 1024] * 4 + ["x"], False),
+    ],
+)
+def test_a_message_has_frames_of_32_kb_and_128_kb_in_all(
+    stack: LocalStack, person: Person, frames: list[str], taken: bool
+) -> None:
+    """A-29"""
+    with line(stack, person.token) as here:
+        here.socket.send(frames)
+        if taken:
+            assert json.loads(here.socket.recv(timeout=WAIT))["code"] == "invalid_request"
+            return
         with pytest.raises(ConnectionClosed) as closed:
             here.socket.recv(timeout=WAIT)
         assert closed.value.rcvd is not None

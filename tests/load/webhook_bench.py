@@ -167,7 +167,7 @@ def stream_alone(stack: LocalStack, place: Clocked) -> float:
 def bulkhead(stack: LocalStack, person: Person, place: Clocked) -> Iterator[Figure]:
     """A hundred events for ten endpoints, first without the tenth, then with it, hanging."""
     made = [
-        person.post("/v1/webhooks", {"url": f"{place.url}/{n}", "events": ["message.created"]}).json()["id"]
+        person.post("/v1/webhooks", {"url": f"{place.url}/{n}", "events": ["transcription.canceled"]}).json()["id"]
         for n in range(ENDPOINTS)
     ]
     last = f"/v1/webhooks/{made[-1]}"
@@ -197,7 +197,8 @@ def burst(stack: LocalStack, person: Person, place: Clocked) -> float:
     with rows.batch_write() as batch:
         for _ in range(EVENTS):
             now = system_clock()
-            event = Event(new_id("evt", now), person.id, "message.created", now, {"id": "msg_1", "kind": "message"})
+            about = {"id": "job_1", "kind": "transcription", "status": "canceled", "sequence": 2}
+            event = Event(new_id("evt", now), person.id, "transcription.canceled", now, about)
             batch.save(event_row(rows, event))
     place.wait_for(before + EVENTS * (ENDPOINTS - 1))
     return time.perf_counter() - started

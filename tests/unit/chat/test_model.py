@@ -13,6 +13,7 @@ from antiphon.conversations.model import (
     UNTITLED,
     ChatOptions,
     Message,
+    Said,
     Status,
     title_of,
     turns_within,
@@ -47,7 +48,7 @@ history = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max
 @given(history, st.integers(0, 300))
 def test_of_any_history_the_newest_that_fit_are_kept(said: list[tuple[str, str]], room: int) -> None:
     """L-10"""
-    messages = [message(role, text) for role, text in said]  # newest first
+    messages = [Said("msg_1", role, text) for role, text in said]  # newest first
     turns = turns_within(messages, room)
     assert sum(tokens_of(turn.text) + OVERHEAD for turn in turns) <= room
     assert not turns or turns[0].role == "user"

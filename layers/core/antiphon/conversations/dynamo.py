@@ -19,6 +19,7 @@ from antiphon.conversations.model import (
     Citation,
     Conversation,
     Message,
+    Said,
     Status,
     created_event,
 )
@@ -229,12 +230,18 @@ class DynamoConversations:
         found = [_message(row) for row in self._newest(conversation_id, limit + 1, position)]
         return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
 
-    def history(self, conversation_id: str, before: str) -> Iterator[Message]:
-        position: str | None = before
-        while position:
-            page = self.messages(conversation_id, _PAGE, position)
-            yield from page.items
-            position = page.position
+    def history(self, conversation_id: str, before: str) -> Iterator[Said]:
+        pk = f"conv#{conversation_id}"
+        rows = self._messages.query(
+            pk,
+            self._messages.sk.startswith("msg#"),
+            scan_index_forward=False,
+            page_size=_PAGE,
+            last_evaluated_key={"pk": {"S": pk}, "sk": {"S": f"msg#{before}"}},
+            attributes_to_get=["sk", "role", "content"],
+            consistent_read=True,
+        )
+        return (Said(row.sk.removeprefix("msg#"), row.role, row.content) for row in rows)
 
     def told(self, conversation_id: str) -> Iterator[Message]:
         rows = self._messages.query(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from antiphon.conversations.budget import Reserved
-from antiphon.conversations.model import SILENT_FOR, Conversation, Message, Status, created_event
+from antiphon.conversations.model import SILENT_FOR, Conversation, Message, Said, Status, created_event
 from antiphon.conversations.ports import Stale
 from antiphon.engines.chat import Source
 from antiphon.identity.tiers import Limits
@@ -119,8 +119,8 @@ class MemoryConversations:
         rest = [m for m in self._newest(conversation_id) if position is None or m.id < position]
         return Page(tuple(rest[:limit]), rest[limit - 1].id if len(rest) > limit else None)
 
-    def history(self, conversation_id: str, before: str) -> Iterator[Message]:
-        yield from (m for m in self._newest(conversation_id) if m.id < before)
+    def history(self, conversation_id: str, before: str) -> Iterator[Said]:
+        yield from (Said(m.id, m.role, m.content) for m in self._newest(conversation_id) if m.id < before)
 
     def told(self, conversation_id: str) -> Iterator[Message]:
         return iter(self._newest(conversation_id)[::-1])

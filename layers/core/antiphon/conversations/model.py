@@ -131,6 +131,20 @@ class Message:
         return tokens_of(self.content) + OVERHEAD
 
 
+@dataclass(frozen=True)
+class Said:
+    """Of a message, what a prompt needs; a fraction of what reading all of it costs."""
+
+    id: str
+    role: str
+    content: str
+
+    @property
+    def tokens(self) -> int:
+        """What it costs in a prompt, about."""
+        return tokens_of(self.content) + OVERHEAD
+
+
 def type_of(parts: Iterable[Mapping[str, Any]]) -> str:
     """Of a message, by what is attached to it."""
     kinds = {part["type"] for part in parts}
@@ -150,10 +164,10 @@ def title_of(text: str) -> str:
     return short or UNTITLED
 
 
-def turns_within(messages: Iterable[Message], room: int) -> tuple[Turn, ...]:
+def turns_within(messages: Iterable[Said], room: int) -> tuple[Turn, ...]:
     """messages: newest first; room: tokens. The newest that fit, oldest first, beginning with one of the user: never a part of a message, never an old one in
     place of a newer one."""
-    kept: list[Message] = []
+    kept: list[Said] = []
     for message in messages:
         room -= message.tokens
         if room < 0:

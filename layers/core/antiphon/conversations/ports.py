@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from antiphon.conversations.model import Conversation, Message
+from antiphon.conversations.model import Conversation, Message, Said
 from antiphon.engines.chat import Image, Source
 from antiphon.identity.tiers import Limits
 from antiphon.platform.events import Event
@@ -49,7 +49,7 @@ class ConversationStore(Protocol):
     def messages(self, conversation_id: str, limit: int, position: str | None = None) -> Page[Message]:
         """Newest first."""
 
-    def history(self, conversation_id: str, before: str) -> Iterator[Message]:
+    def history(self, conversation_id: str, before: str) -> Iterator[Said]:
         """Newest first, those before this message; read as they are taken."""
 
     def told(self, conversation_id: str) -> Iterator[Message]:

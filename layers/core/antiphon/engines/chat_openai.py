@@ -97,9 +97,12 @@ def _request(model: str, prompt: Prompt) -> dict[str, Any]:
     if prompt.sources:
         # A message of its own before the question: servers with strict templates take no list of parts.
         messages.insert(asked_at, {"role": "user", "content": data_part(prompt.sources)})
+    # What the SDK itself takes it looks through, each message at a time on the event loop: a tenth of a second for a long conversation.
+    as_it_is: dict[str, Any] = {"messages": messages}
     asked: dict[str, Any] = {
         "model": model,
-        "messages": messages,
+        "messages": [],
+        "extra_body": as_it_is,
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": prompt.settings.max_output_tokens,
@@ -108,7 +111,7 @@ def _request(model: str, prompt: Prompt) -> dict[str, Any]:
         if (value := getattr(prompt.settings, name)) is not None:
             asked[name] = value
     if prompt.tools:
-        asked["tools"] = [
+        as_it_is["tools"] = [
             {
                 "type": "function",
                 "function": {"name": t.name, "description": t.description, "parameters": dict(t.parameters)},

@@ -37,8 +37,8 @@ class Publisher:
         receivers = [e.id for e in self.endpoints.of_user(event.user_id) if e.active and matches(e.events, event.type)]
         if event.callback_url:
             receivers.append(CALLBACK)
-        for endpoint_id in receivers:
-            self.queue.send(Errand(event.user_id, endpoint_id, event.id), request_id=event.request_id)
+        errands = [Errand(event.user_id, endpoint_id, event.id) for endpoint_id in receivers]
+        self.queue.send_all(errands, request_id=event.request_id)
         return len(receivers)
 
     def removed(self, pk: str, sk: str) -> bool:

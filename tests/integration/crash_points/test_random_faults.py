@@ -1,0 +1,114 @@
+"""Q-25: two hundred jobs while a tenth of all AWS calls fails, some of them more often than the SDK tries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from antiphon.media.encode import Encoder
+from antiphon.platform.request import Caller
+from antiphon.platform.table import Table
+from antiphon.speech.arrive import Arrival
+from antiphon.speech.model import Job, Status
+from antiphon.speech.recordings import Recordings
+from antiphon.speech.submit import FileToCome, NewJob, upload_key
+from antiphon.speech.synthesize import Synthesize
+from antiphon.speech.transcribe import Transcribe
+from antiphon.work.process import own_folder
+from tests.faults import RandomFaults
+from tests.integration.crash_points.world import (
+    LEASE,
+    RESULTS,
+    SENTENCES,
+    UPLOADS,
+    Script,
+    Voice,
+    World,
+    check_events,
+    decoded,
+)
+from tests.unit.speech.conftest import wav
+
+JOBS, ROUNDS, SHARE = 200, 20, 0.1
+"""In rounds, each in an account of its own: moto copies the whole table for each transaction."""
+PATIENCE = 30
+"""Times that a queue gives one message; a step that needs more has not come to its end."""
+
+
+@pytest.fixture
+def world(table: Table, tmp_path: Path) -> World:
+    return World(table, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_two_hundred_jobs_survive_calls_that_fail_by_chance(
+    world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Q-21, Q-25: each ends as it would have, once, and nothing is left over."""
+    faults = RandomFaults(monkeypatch, seed=seed, share=SHARE)
+
+    def again_and_again(step: Callable[[], bool]) -> None:
+        """As a queue does with whoever raises: until it says that nothing is left. A worker that raised keeps its lease until that ends."""
+        for _ in range(PATIENCE):
+            try:
+                with faults.watched():
+                    if step():
+                        return
+            except Exception as error:  # noqa: BLE001  # a queue does not look at it either
+                seen = error
+                world.pass_time(int(LEASE.total_seconds()) + 1)
+        raise AssertionError("it did not come to its end") from seen
+
+    def heard(number: int) -> Job:
+        caller = Caller(f"usr_{number:026d}", "free")
+        job = world.submit.transcription(caller, NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000))).job
+        key = upload_key(job.user_id, job.id)
+        version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=wav())["VersionId"]
+        arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
+        again_and_again(lambda: bool(world.arrive(arrival)) or True)
+        world.dispatch(job)
+        recordings = Recordings(
+            store=world.store,
+            objects=world.objects,
+            decode=decoded,
+            work_dir=own_folder(world.folder),
+            clock=world.clock,
+        )
+        work = Transcribe(store=world.store, recordings=recordings, engine=Script(), diarizer=None, clock=world.clock)
+        again_and_again(lambda: not world.work_once(work))
+        texts = [n.segment.text for n in world.store.segments(job.id)]
+        assert texts == ["until 30", "and on", "until 90", "and on"]
+        return job
+
+    def spoken(number: int) -> Job:
+        caller = Caller(f"usr_{number:026d}", "free")
+        new = NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"})
+        job = world.submit.speech(caller, new).job
+        world.dispatch(job)
+        work = Synthesize(
+            store=world.store,
+            objects=world.objects,
+            engine=Voice(),
+            encoders=Encoder,
+            results_bucket=RESULTS,
+            voice_for=lambda language: "any",
+            max_characters=1000,
+            work_dir=world.folder,
+            clock=world.clock,
+        )
+        again_and_again(lambda: not world.work_once(work))
+        assert [m.index for m in world.store.marks(job.id)] == list(range(len(SENTENCES)))
+        return job
+
+    for number in range(JOBS // ROUNDS):
+        job = (heard if number % 2 else spoken)(number)
+        done = world.store.get(job.user_id, job.kind, job.id)
+        assert done is not None
+        assert (done.status, done.error) == (Status.SUCCEEDED, None)
+        check_events(world, done)
+    depth = world.sqs.get_queue_attributes(QueueUrl=world.url, AttributeNames=["All"])["Attributes"]
+    assert depth["ApproximateNumberOfMessages"] == depth["ApproximateNumberOfMessagesNotVisible"] == "0"
+    assert not [path for path in world.folder.rglob("*") if path.is_file()]
+    assert faults.struck
