@@ -98,7 +98,7 @@ def table(prices: PriceList = PRICE_LIST) -> list[str]:
         "",
         f"The card at work is a {card.machine} at ${card.usd_per_hour} an hour; {prices.transcriber_seconds} s of it for a second of audio and "
         f"{prices.synthesizer_characters:.0f} characters a second are stated, not measured here. Starting and idling come on top",
-        "([simulated](infra/decisions/0046-scaling-rules.md)). Sources, dates and what is not counted stand in [infra/prices.json](infra/prices.json).",
+        "([simulated](infra/decisions/0051-scaling-rules.md)). Sources, dates and what is not counted stand in [infra/prices.json](infra/prices.json).",
     ]
 
 

@@ -291,7 +291,7 @@ def test_the_steps_have_no_gap_and_grow(worker: str, running: System) -> None:
 
 @each
 def test_the_rules_are_those_that_were_simulated(worker: str, running: System) -> None:
-    """decisions/0046. The steps of the template count from the alarm's threshold."""
+    """decisions/0051. The steps of the template count from the alarm's threshold."""
     policy = of(running, worker, "Out").properties["StepScalingPolicyConfiguration"]
     steps = tuple((1 + s["MetricIntervalLowerBound"], s["ScalingAdjustment"]) for s in policy["StepAdjustments"])
     base, rest = of(running, worker, "Service").properties["CapacityProviderStrategy"]

@@ -1,4 +1,4 @@
-"""What the rules of infra/gpu.yaml would do: `python -m tests.load.scaling` prints the table of decisions/0046.
+"""What the rules of infra/gpu.yaml would do: `python -m tests.load.scaling` prints the table of decisions/0051.
 
 A simulation by events. Work arrives; once a minute SQS tells how much waits and how much is in hand, and a minute later the alarms know; they set how many
 workers there shall be; a worker needs minutes to start; Spot instances are taken back. A worker with a job is protected: it is stopped when its job has

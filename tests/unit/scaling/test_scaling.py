@@ -97,6 +97,6 @@ def test_twenty_want_all_that_may_be() -> None:
 
 
 def test_the_decision_shows_what_the_rules_of_today_do() -> None:
-    text = (Path(__file__).parents[3] / "infra/decisions/0046-scaling-rules.md").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "infra/decisions/0051-scaling-rules.md").read_text("utf-8")
     for load in LOADS:
         assert line(load, "defaults", World()) in text, "python -m tests.load.scaling"
