@@ -5,7 +5,7 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench bench-gpu models redrive admin lint openapi format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench bench-gpu models web restore redrive admin lint openapi costs format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,8 +32,14 @@ bench-gpu: setup-dev  ## Measure the engines with models of the real size on thi
 models: setup-dev  ## Fetch the models of an image where the hub can be reached (IMAGE=transcriber|synthesizer, TO=s3://bucket/prefix)
 	@exec $(PYTHON_HERE) -m infra.images.models $(IMAGE) $(if $(TO),--to $(TO))
 
+web: setup-dev  ## Bring the web app into the bucket of a stack in the cloud (STACK=antiphon-prod)
+	@exec $(PYTHON_HERE) -m infra.publish $(STACK)
+
 lint: setup-dev  ## Style and dependency rules
 	@exec $(PYTHON_HERE) -m infra.local.checks lint
+
+restore: setup-dev  ## Bring rows of a restored table into a stack's own (FROM=…, STACK=…, OVER=--over; infra/restore.md)
+	@exec $(PYTHON_HERE) -m infra.restore $(FROM) $(STACK) $(OVER)
 
 redrive: setup-dev  ## Bring the dead letters of a queue back to work (QUEUE=…; `. .antiphon/run/env` first for the laptop)
 	@exec $(PYTHON_HERE) -m infra.local.redrive $(QUEUE)
@@ -43,6 +49,9 @@ admin: setup-dev  ## Make a registered user an administrator (EMAIL=…; `. .ant
 
 openapi: setup-dev  ## Write the OpenAPI document and its pages anew from the code
 	@exec $(PYTHON_HERE) -m infra.openapi
+
+costs: setup-dev  ## Write README's table of costs anew from infra/prices.json
+	@exec $(PYTHON_HERE) -m infra.local.costs --write
 
 format: setup-dev  ## Bring the code into the house style
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .

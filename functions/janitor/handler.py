@@ -27,6 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         if outcome == "dispatched":
             work.lanes.forget(letter)
         dead[outcome or "left"] += 1
+    waiting = {lane: depth.waiting for lane, depth in work.lanes.look().items()}
     media = sweep_media(work.media, system_clock)
     deliveries = work.deliveries()
     replies = work.replies() + work.budget()
@@ -40,6 +41,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         "swept",
         jobs=dict(jobs),
         dead_letters=dict(dead),
+        waiting=waiting,
         media=media,
         deliveries=deliveries,
         replies=replies,

@@ -43,6 +43,8 @@ LAPTOP = {
     "TrustedByWorkers": f"arn:aws:iam::{ACCOUNT}:root",
     "WebOrigin": "<url>",
     "SocketsAt": "<endpoint>/_aws/execute-api",
+    "GpuWorkers": "none",
+    "WebApp": "false",
 }
 """Parameters of template.yaml that make it a laptop's; <url> is where the edge answers, <endpoint> where its AWS does."""
 

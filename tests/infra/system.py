@@ -10,7 +10,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,17 @@ def expanded(path: Path) -> dict[str, Any]:
     return transform(template, path, REGION)
 
 
+@cache
+def all_expanded() -> Mapping[str, dict[str, Any]]:
+    """By their names. Nobody changes them: expanding takes seconds, and every System looks at the same ones."""
+    return {path.stem: expanded(path) for path in TEMPLATES}
+
+
 class System:
     """All resources that exist with these values of the root parameters (their defaults where none is given)."""
 
     def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
-        self.templates = {path.stem: expanded(path) for path in TEMPLATES}
+        self.templates = all_expanded()
         defaults = {k: v["Default"] for k, v in self.templates["template"]["Parameters"].items() if "Default" in v}
         self.parameters = {**defaults, **(parameters or {})}
         self._stacks = {
@@ -97,12 +103,23 @@ class System:
 
     def _read(self) -> Iterator[Resource]:
         for stack, template in self.templates.items():
+            if not self._is_there(stack):
+                continue
             for name, resource in template["Resources"].items():
                 if "Condition" in resource and not self._holds(stack, resource["Condition"]):
                     continue
                 policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
                 properties = self._resolve(stack, copy.deepcopy(resource.get("Properties", {})))
                 yield Resource(f"{stack}/{name}", resource["Type"], properties, policies)
+
+    def _is_there(self, stack: str) -> bool:
+        """Whether the root deploys this nested stack at all."""
+        conditions = [
+            resource["Condition"]
+            for resource in self.templates["template"]["Resources"].values()
+            if Path(resource.get("Properties", {}).get("TemplateURL", "")).stem == stack and "Condition" in resource
+        ]
+        return all(self._holds("template", condition) for condition in conditions)
 
     def _holds(self, stack: str, condition: str) -> bool:
         return self._resolve(stack, self.templates[stack]["Conditions"][condition])
@@ -129,8 +146,15 @@ class System:
                 return self._holds(stack, name)
             case {"Fn::Or": list(alternatives)}:
                 return any(self._resolve(stack, each) for each in alternatives)
+            case {"Fn::And": list(alternatives)}:
+                return all(self._resolve(stack, each) for each in alternatives)
             case {"Fn::Not": [inner]}:
                 return not self._resolve(stack, inner)
+            case {"Fn::Select": [int(place), {"Fn::Split": [str(separator), inner]}]}:
+                text = self._resolve(stack, inner)
+                return f"{text}[{place}]" if "${" in text else text.split(separator)[place]
+            case {"Fn::Select": [int(place), {"Fn::GetAZs": ""}]}:
+                return f"${{zone {place}}}"
             case dict():
                 assert not any(key.startswith("Fn::") for key in value), f"{stack}: cannot follow {value}"
                 inner = {key: self._resolve(stack, item) for key, item in value.items()}

@@ -66,7 +66,7 @@ def test_production_takes_its_own_settings(production: System) -> None:
     assert refusals(production) == []
 
 
-STRICTER = {"AuthorizerTtl"}
+STRICTER = {"AuthorizerTtl", "GpuWorkers", "WebApp"}
 """Settings of a laptop that production may have too."""
 
 

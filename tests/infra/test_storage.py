@@ -6,6 +6,8 @@ from antiphon.platform.table import Row
 from tests.infra.system import Resource, System
 
 RETAIN = ("Retain", "Retain")
+PUBLIC = {"web/Pages"}
+"""Files of the web app, which everybody may read: S3's own key encrypts them, which CloudFront can use."""
 
 
 def test_the_table_can_be_restored_and_is_not_deleted(cloud: System) -> None:
@@ -49,10 +51,13 @@ def test_every_bucket_is_closed_encrypted_versioned_and_stays(cloud: System) -> 
         assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, bucket.name
         assert len(properties["PublicAccessBlockConfiguration"]) == 4, bucket.name
         (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", bucket.name
-        assert rule["BucketKeyEnabled"] is True, f"{bucket.name}: a KMS call per object costs more than the object"
         assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, bucket.name
         assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, bucket.name
+        if bucket.name in PUBLIC:
+            assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256", bucket.name
+            continue
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", bucket.name
+        assert rule["BucketKeyEnabled"] is True, f"{bucket.name}: a KMS call per object costs more than the object"
 
 
 def test_every_bucket_cleans_up_what_nobody_finished_or_needs(cloud: System) -> None:
@@ -96,3 +101,32 @@ def test_the_bucket_that_may_write_to_the_queue_is_the_bucket_of_the_uploads(clo
     (allowed,) = cloud.resources["messaging/BucketMayNotify"].properties["PolicyDocument"]["Statement"]
     name = cloud.resources["data/Uploads"].properties["BucketName"]
     assert allowed["Condition"]["ArnEquals"]["aws:SourceArn"] == f"arn:${{AWS::Partition}}:s3:::{name}"
+
+
+KEPT_BY = {
+    "AWS::DynamoDB::Table": ("TableName", "KeySchema"),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::KMS::Key": ("KeySpec", "KeyUsage"),
+    "AWS::SecretsManager::Secret": ("Name",),
+    "AWS::ECR::Repository": ("RepositoryName", "EncryptionConfiguration"),
+}
+"""What holds something, and the properties whose change would have CloudFormation make a new one in its place."""
+
+
+def holders(system: System) -> dict[str, list[object]]:
+    return {
+        resource.name: [resource.properties.get(name) for name in names]
+        for kind, names in KEPT_BY.items()
+        for resource in system.all(kind)
+    }
+
+
+def test_no_setting_replaces_what_holds_something(cloud: System) -> None:
+    """I-08: an upgrade may change any of them."""
+    other = {"ModelsBucket": "another", "EndpointZones": 2, "MinTranscribers": 1, "LogRetentionDays": 7}
+    for name, parameter in cloud.templates["template"]["Parameters"].items():
+        if "AllowedValues" in parameter and name not in ("GpuWorkers", "WebApp", "SigningKeyInUse"):
+            other[name] = next(value for value in reversed(parameter["AllowedValues"]))
+    changed = System(other)  # type: ignore[arg-type]
+    before, after = holders(cloud), holders(changed)
+    assert {name: after.get(name) for name in before} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,5 +54,12 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 
 
 def client_address(event: Mapping[str, Any]) -> str:
-    """As the gateway saw it; never from a header that a caller can write."""
+    """As the gateway saw it or, of a request with the mark of our own CloudFront, as that saw it; never from a header that a caller can write.
+
+    The stage has the mark as its variable ``edge``; CloudFront writes it, and the address, over whatever a caller sent under these names.
+    """
+    mark = (event.get("stageVariables") or {}).get("edge")
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if mark and hmac.compare_digest(headers.get("x-antiphon-edge", "").encode(), mark.encode()):
+        return headers.get("x-antiphon-viewer") or "unknown"
     return ((event.get("requestContext") or {}).get("identity") or {}).get("sourceIp") or "unknown"
