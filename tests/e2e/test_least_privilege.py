@@ -29,6 +29,7 @@ RARE = {
     ("Janitor", "Deliveries"): "only when a delivery became due",
     ("Janitor", "Table"): "only when something became due",
     ("Janitor", "EraseRows"): "only when an erasure was cut off, or a quarter of an hour after one",
+    ("Janitor", "TokensOfTheDay"): "only where ChatTokensPerDay caps the models",
     ("Janitor", "FindWhatIsErased"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Janitor", "Erase"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Janitor", "LookAgain"): "only when an erasure was cut off, or a quarter of an hour after one",
