@@ -13,6 +13,8 @@ LAST = True
 NOT_SEEN = {
     "logs:CreateLogStream": "the emulator writes the logs of functions itself",
     "logs:PutLogEvents": "the emulator writes the logs of functions itself",
+    "xray:PutTraceSegments": "the emulator traces nothing",
+    "xray:PutTelemetryRecords": "the emulator traces nothing",
     "dynamodb:DescribeStream": "the emulator reads the stream itself",
     "dynamodb:GetRecords": "the emulator reads the stream itself",
     "dynamodb:GetShardIterator": "the emulator reads the stream itself",
