@@ -5,10 +5,10 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench bench-gpu models web restore redrive admin lint openapi costs format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench bench-gpu models web restore redrive admin lint deploy-check openapi costs format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: setup-run  ## Start everything on this machine and keep it running until Ctrl-C (ANTIPHON_PORT, ANTIPHON_HOME)
 	@exec $(PYTHON_HERE) -m infra.local.supervisor
@@ -47,6 +47,9 @@ redrive: setup-dev  ## Bring the dead letters of a queue back to work (QUEUE=…
 admin: setup-dev  ## Make a registered user an administrator (EMAIL=…; `. .antiphon/run/env` first for the laptop)
 	@exec $(PYTHON_HERE) -m infra.local.admin $(EMAIL)
 
+deploy-check: setup-tests  ## All that can be known of the templates before they are deployed: sam validate, cfn-lint, checkov, sizes, rights, alarms
+	@exec $(PYTHON_HERE) -m infra.local.checks infra
+
 openapi: setup-dev  ## Write the OpenAPI document and its pages anew from the code
 	@exec $(PYTHON_HERE) -m infra.openapi
 
@@ -69,4 +72,4 @@ setup-run:
 	$(SETUP) dev emulator
 
 setup-tests:
-	$(SETUP) dev emulator sam $(if $(wildcard infra/local/install_engines.py),engines)
+	$(SETUP) dev emulator sam checkov $(if $(wildcard infra/local/install_engines.py),engines)

@@ -9,6 +9,7 @@ from functools import cache
 
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.platform.telemetry import EmfMetrics
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.guard import Guard
@@ -25,6 +26,7 @@ class Settings:
 
     table: str
     region: str
+    deployment: str
     deliveries_queue: str
     allow_local_callbacks: bool
     issuer: str
@@ -36,6 +38,7 @@ class Settings:
         return cls(
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
+            deployment=env["DEPLOYMENT"],
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             allow_local_callbacks=env["ALLOW_LOCAL_CALLBACKS"] == "true",
             issuer=env["ISSUER"],
@@ -60,4 +63,5 @@ def deliverer() -> Deliverer:
         sender=HttpSender(Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,)), trusted_roots()),
         clock=system_clock,
         draw=random.random,
+        metrics=EmfMetrics(settings.deployment),
     )

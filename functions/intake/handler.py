@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from wiring import arrive
 
 from antiphon.speech.arrive import arrival_of
+from antiphon.speech.model import Job
 
 logger = Logger(service="intake", use_rfc3339=True, utc=True)
 
@@ -24,9 +25,16 @@ def take(record: SQSRecord) -> None:
     for notified in body["Records"]:
         if notified["eventName"].startswith("ObjectCreated:"):
             arrival = arrival_of(notified)
-            outcome = arrive()(arrival)
+            jobs: list[Job] = []
+            outcome = arrive()(arrival, jobs.append)
+            place, _, rest = arrival.key.partition("/")
             logger.info(
-                "arrival", outcome=outcome, place=arrival.key.split("/", 1)[0], user_id=arrival.key.split("/", 2)[1:2]
+                "arrival",
+                outcome=outcome,
+                place=place,
+                user_id=rest.partition("/")[0],
+                job_id=jobs[0].id if jobs else None,
+                request_id=jobs[0].request_id if jobs else None,
             )
 
 

@@ -21,6 +21,9 @@ logger = Logger(service="janitor", use_rfc3339=True, utc=True)
 def handler(event: dict[str, Any], context: Any) -> None:
     work = wiring()
     jobs = work.jobs.due()
+    work.metrics.put("OldestQueuedJobSeconds", work.jobs.oldest())
+    if work.cap:
+        work.metrics.put("ChatBudgetPercent", work.cap.percent())
     dead: Counter[str] = Counter()
     for letter in work.lanes.dead_jobs():
         outcome = work.jobs.dead(letter.user_id, letter.kind, letter.job_id)

@@ -8,6 +8,7 @@ from functools import cache
 from antiphon.conversations.answer import Settle
 from antiphon.conversations.budget import SettleBudget
 from antiphon.conversations.budget_dynamo import DynamoBudget
+from antiphon.conversations.cap_dynamo import daily_cap
 from antiphon.conversations.dynamo import DynamoConversations
 from antiphon.identity.erase import Erase
 from antiphon.identity.erase_dynamo import DynamoAccountRows
@@ -17,6 +18,7 @@ from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.platform.telemetry import EmfMetrics
 from antiphon.realtime.connect import SweepConnections
 from antiphon.realtime.dynamo import DynamoConnections
 from antiphon.realtime.gateway import ApiGatewaySockets
@@ -59,6 +61,8 @@ class Wiring:
             dead_letters={place: env[f"{name}_DEAD_LETTERS_URL"] for place, name in places.items()},
         )
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
+        self.metrics = EmfMetrics(env["DEPLOYMENT"])
+        self.cap = daily_cap(table, int(env["CHAT_TOKENS_PER_DAY"]), system_clock)
         self.media = DynamoMediaStore(table)
         self.budget = SettleBudget(DynamoBudget(table), system_clock)
         self.replies = Settle(DynamoConversations(table), system_clock)

@@ -9,6 +9,7 @@ from functools import cache
 
 from antiphon.identity.mail_sqs import SqsMails
 from antiphon.platform.table import Table
+from antiphon.platform.telemetry import EmfMetrics
 from antiphon.realtime.dynamo import DynamoConnections
 from antiphon.realtime.sqs import SqsPushQueue
 from antiphon.realtime.tell import Tell
@@ -25,6 +26,7 @@ class Settings:
 
     table: str
     region: str
+    deployment: str
     deliveries_queue: str
     mails_queue: str
     index_queue: str
@@ -38,6 +40,7 @@ class Settings:
         return cls(
             table=env["TABLE_NAME"],
             region=env["AWS_REGION"],
+            deployment=env["DEPLOYMENT"],
             deliveries_queue=env["DELIVERIES_QUEUE_URL"],
             mails_queue=env["MAILS_QUEUE_URL"],
             index_queue=env["INDEX_QUEUE_URL"],
@@ -78,6 +81,7 @@ def publisher() -> Publisher:
         index=SqsIndexQueue(sqs, settings.index_queue),
         waiters=DynamoJobStore(table),
         tell=Tell(DynamoConnections(table), SqsPushQueue(sqs, settings.pushes_queue)),
+        metrics=EmfMetrics(settings.deployment),
     )
 
 

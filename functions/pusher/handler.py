@@ -17,13 +17,19 @@ AT_ONCE = 10
 
 def push_all(user_id: str, records: list[dict[str, Any]]) -> list[str]:
     """The ids of the messages that have to come again: all of this user, so that their order is kept."""
+    about = {"user_id": user_id, "messages": len(records), "request_ids": request_ids(records)}
     try:
         frames = push()([push_of(record["body"]) for record in records])
     except Exception:
-        logger.exception("not pushed", user_id=user_id, messages=len(records))
+        logger.exception("not pushed", **about)
         return [record["messageId"] for record in records]
-    logger.info("pushed", user_id=user_id, messages=len(records), frames=frames)
+    logger.info("pushed", frames=frames, **about)
     return []
+
+
+def request_ids(records: list[dict[str, Any]]) -> list[str]:
+    found = (record.get("messageAttributes", {}).get("request_id", {}).get("stringValue") for record in records)
+    return sorted({each for each in found if each})
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

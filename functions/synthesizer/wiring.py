@@ -13,6 +13,7 @@ from antiphon.identity.tiers import TIERS
 from antiphon.media.encode import Encoder
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.platform.telemetry import EmfMetrics
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.pace import Paced
 from antiphon.speech.pace_dynamo import DynamoPaces
@@ -58,4 +59,5 @@ def make_worker(logger: Logger) -> Worker:
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),
         logger=logger,
         pulse=pulse,
+        metrics=EmfMetrics(settings.deployment),
     )

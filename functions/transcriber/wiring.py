@@ -11,6 +11,7 @@ from antiphon.media.decode import decode
 from antiphon.media.model import Limits
 from antiphon.platform.clock import system_clock
 from antiphon.platform.table import Table
+from antiphon.platform.telemetry import EmfMetrics
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.model import Kind
 from antiphon.speech.pace import Paced
@@ -67,4 +68,5 @@ def make_worker(logger: Logger) -> Worker:
         protection=EcsProtection(settings.agent, logger) if settings.agent else NoProtection(),
         logger=logger,
         pulse=pulse,
+        metrics=EmfMetrics(settings.deployment),
     )

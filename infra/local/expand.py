@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ _MANAGED_POLICIES = (
     "AWSLambdaSQSQueueExecutionRole",
     "AWSLambdaVPCAccessExecutionRole",
 )
+_SAM = "AWS::Serverless-2016-10-31"
 
 
 class TemplateError(Exception):
@@ -55,7 +56,7 @@ class Expander:
         """Raises TemplateError, PackageError."""
         template = self._read(path)
         uploads: dict[str, Archive | str] = {}
-        for name, resource in template.get("Resources", {}).items():
+        for name, resource in resources(template):
             try:
                 self._upload_artifacts(path, resource, uploads)
             except TemplateError as error:
@@ -93,6 +94,13 @@ class Expander:
         return self._address(nested.key)
 
 
+def resources(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All but loops (Fn::ForEach), which CloudFormation itself expands; ours hold nothing to upload."""
+    for name, resource in template.get("Resources", {}).items():
+        if not name.startswith("Fn::ForEach::"):
+            yield name, resource
+
+
 def local(value: object) -> bool:
     """Whether this names a file or folder beside the template (and not an upload or an intrinsic function)."""
     return isinstance(value, str) and "://" not in value
@@ -100,7 +108,7 @@ def local(value: object) -> bool:
 
 def transform(template: dict[str, Any], path: Path, region: str) -> dict[str, Any]:
     """Expand the AWS::Serverless types. Raises TemplateError with the transform's own words."""
-    if "Transform" not in template:
+    if template.get("Transform") != _SAM:
         return template
     import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
@@ -141,7 +149,7 @@ def adapt(template: dict[str, Any]) -> dict[str, Any]:
     A reference to a secret gives its name instead of its ARN, so that no policy that names it holds: ask for the ARN.
     """
     text = json.dumps(template, default=str)
-    for name, resource in template.get("Resources", {}).items():
+    for name, resource in resources(template):
         if resource["Type"] == "AWS::SecretsManager::Secret":
             text = text.replace(json.dumps({"Ref": name}), json.dumps({"Fn::GetAtt": [name, "Id"]}))
             text = text.replace(f"${{{name}}}", f"${{{name}.Id}}")

@@ -68,9 +68,10 @@ ENVIRONMENTS = {
     "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt", (EMBEDDINGS,)),
     "emulator": Environment(ROOT / ".venvs" / "emulator", LOCKS / "emulator.txt"),
     "sam": Environment(ROOT / ".venvs" / "sam", LOCKS / "sam.txt"),
+    "checkov": Environment(ROOT / ".venvs" / "checkov", LOCKS / "checkov.txt"),
 }
 LOCK_SOURCES = {
-    **{LOCKS / f"{name}.in": LOCKS / f"{name}.txt" for name in ("uv", "dev", "emulator", "sam")},
+    **{LOCKS / f"{name}.in": LOCKS / f"{name}.txt" for name in ("uv", "dev", "emulator", "sam", "checkov")},
     ROOT / "layers/runtime/requirements.in": ROOT / "layers/runtime/requirements.txt",
     ROOT / "layers/web/requirements.in": ROOT / "layers/web/requirements.txt",
     ROOT / "layers/assistant/requirements.in": ROOT / "layers/assistant/requirements.txt",

@@ -13,6 +13,7 @@ import pytest
 from antiphon.conversations.cap_dynamo import TRUE_FOR, DynamoDailyCap, daily_cap
 from antiphon.engines.chat import About, Delta, Done, ModelError, Prompt, Turn
 from antiphon.engines.chat_capped import Capped
+from antiphon.platform.metrics_memory import MemoryMetrics
 from antiphon.platform.table import Table
 
 ASK = Prompt("", (Turn("user", "Hello?"),))
@@ -80,6 +81,32 @@ def test_what_breaks_off_is_counted_as_far_as_it_came(table: Table) -> None:
     with pytest.raises(ModelError) as refused:
         ask(Capped(Model(1, 1), cap(table, clocks, 5)))
     assert refused.value.code == "budget_exhausted"
+
+
+def test_the_operator_hears_how_much_of_the_day_is_spent(table: Table) -> None:
+    clocks = Clocks()
+    day = cap(table, clocks)
+    assert day.percent() == 0
+    day.add(85)
+    clocks.later(TRUE_FOR + 1)
+    assert day.percent() == 85
+    clocks.later(3600)
+    assert day.percent() == 0
+
+
+def test_each_call_is_measured_however_it_ends(table: Table) -> None:
+    """O-05"""
+    seen = MemoryMetrics()
+    ask(Capped(Model(60, 30), None, seen))
+    with pytest.raises(ModelError, match="broke off"):
+        ask(Capped(Model(), None, seen))
+    with pytest.raises(ModelError):
+        ask(Capped(Model(60, 30), cap(table, Clocks(), 0), seen))
+    tokens, error, partly, refused = seen.seen
+    assert tokens == ("LlmTokens", 90, {"model": "m"})
+    assert error == ("LlmErrors", 1, {"code": "model_unavailable"})
+    assert (partly[0], partly[1] > 0) == ("LlmTokens", True)
+    assert refused == ("LlmErrors", 1, {"code": "budget_exhausted"})
 
 
 def test_no_cap_is_no_cap(table: Table) -> None:

@@ -223,6 +223,34 @@ def test_what_is_due_is_found_and_nothing_else(store: JobStore) -> None:
     assert [int(j.id[4:]) for j in store.due(NOW + model.SWEEP_AFTER)] == [2]
 
 
+def test_the_job_that_waits_longest_is_found_among_those_that_wait_for_a_worker(store: JobStore) -> None:
+    """Q-44: none that waits for its upload or for the same work elsewhere, and none that somebody works on."""
+
+    def made(number: int, minutes: int, status: Status = Status.QUEUED) -> Job:
+        change = model.create(new(number, status=status), NOW - timedelta(minutes=minutes))
+        store.apply(change)
+        return change.after
+
+    assert store.oldest_queued(NOW) is None
+    made(1, 23 * 60 + 50, Status.AWAITING_UPLOAD)
+    for number, owner in ((2, "w1"), (3, "w2")):
+        claim = model.claim(made(number, 120), owner=owner, message_id="m", lease=LEASE, now=NOW)
+        store.apply(claim)
+    store.apply(model.wait(claim.after, owner="w2", now=NOW - timedelta(hours=1), work_key="k"))
+    assert store.oldest_queued(NOW) is None
+    old = made(4, 40)
+    made(5, 0)
+    assert store.oldest_queued(NOW) == old.queued_at
+    store.apply(model.postpone(old, NOW + model.SWEEP_AFTER))
+    assert store.oldest_queued(NOW) == old.queued_at, "that the janitor looked at it makes it no younger"
+
+
+def test_what_is_measured_is_stored_with_the_event(store: JobStore) -> None:
+    """O-05"""
+    queued(store, 1)
+    assert [dict(event.measured) for event in events_of(store)] == [{"JobsAccepted": 1}]
+
+
 def test_deleting_removes_every_row_and_can_be_repeated(store: JobStore) -> None:
     job = running(store)
     change = model.advance(job, owner="w1", lease=LEASE, now=NOW, checkpoint=Checkpoint(30.0, 2))
@@ -269,12 +297,15 @@ def test_beyond_the_limit_nothing_is_stored_and_the_owner_hears_of_it_once(store
     assert [e.data["counter"] for e in told(store)] == ["characters"]
 
 
-def told(store: JobStore) -> list[Event]:
+def events_of(store: JobStore) -> list[Event]:
     if isinstance(store, MemoryJobStore):
-        return [e for e in store.events if e.type == "user.quota_reached"]
+        return store.events
     assert isinstance(store, DynamoJobStore)
-    rows = store._events.query(f"events#{USER}")
-    return [event_of_row(row) for row in rows if row.type == "user.quota_reached"]
+    return [event_of_row(row) for row in store._events.query(f"events#{USER}")]
+
+
+def told(store: JobStore) -> list[Event]:
+    return [e for e in events_of(store) if e.type == "user.quota_reached"]
 
 
 @pytest.mark.parametrize("store", ["dynamo"], indirect=True)

@@ -60,7 +60,8 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory, iam_log: Path, firebase: KeyServer, provider: OpenAiServer
 ) -> Iterator[LocalStack]:
     home = tmp_path_factory.mktemp("home")
-    parameters = {**LAPTOP, "LeaseSeconds": str(LEASE_SECONDS)}
+    # All that can be written is written, and looked through in test_logs.py.
+    parameters = {**LAPTOP, "LeaseSeconds": str(LEASE_SECONDS), "LogLevel": "DEBUG"}
     parameters |= {"OpenAiModels": MODEL, "OpenAiUrl": provider.url}
     parameters |= {"FirebaseProject": PROJECT, "FirebaseKeysUrl": firebase.url}
     with LocalStack(home, parameters=parameters, build=ROOT / ".build", iam_log=iam_log, say=print) as running:

@@ -13,6 +13,8 @@ LAST = True
 NOT_SEEN = {
     "logs:CreateLogStream": "the emulator writes the logs of functions itself",
     "logs:PutLogEvents": "the emulator writes the logs of functions itself",
+    "xray:PutTraceSegments": "the emulator traces nothing",
+    "xray:PutTelemetryRecords": "the emulator traces nothing",
     "dynamodb:DescribeStream": "the emulator reads the stream itself",
     "dynamodb:GetRecords": "the emulator reads the stream itself",
     "dynamodb:GetShardIterator": "the emulator reads the stream itself",
@@ -29,6 +31,7 @@ RARE = {
     ("Janitor", "Deliveries"): "only when a delivery became due",
     ("Janitor", "Table"): "only when something became due",
     ("Janitor", "EraseRows"): "only when an erasure was cut off, or a quarter of an hour after one",
+    ("Janitor", "TokensOfTheDay"): "only where ChatTokensPerDay caps the models",
     ("Janitor", "FindWhatIsErased"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Janitor", "Erase"): "only when an erasure was cut off, or a quarter of an hour after one",
     ("Janitor", "LookAgain"): "only when an erasure was cut off, or a quarter of an hour after one",

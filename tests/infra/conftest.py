@@ -22,5 +22,11 @@ def cloud() -> System:
 @pytest.fixture(scope="session")
 def production() -> System:
     return System(
-        {"Environment": "prod", "WebOrigin": "https://speech.example.com", "MailFrom": "no-reply@example.com"}
+        {
+            "Environment": "prod",
+            "WebOrigin": "https://speech.example.com",
+            "MailFrom": "no-reply@example.com",
+            "AlarmMail": "operators@example.com",
+            "MonthlyBudget": "500",
+        }
     )

@@ -46,9 +46,36 @@ def source(path: Path) -> dict[str, Any]:
     return yaml_parse(path.read_text())
 
 
+def looped(value: Any, names: Mapping[str, str]) -> Any:
+    """With each Fn::ForEach as what it stands for. names: of the loops around."""
+    match value:
+        case str():
+            for name, item in names.items():
+                value = value.replace(f"${{{name}}}", item)
+            return value
+        case {"Ref": str(name)} if name in names:
+            return names[name]
+        case {"Ref": {"Fn::Sub": text}}:
+            return {"Ref": looped(text, names)}
+        case dict():
+            found = {}
+            for key, item in value.items():
+                if key.startswith("Fn::ForEach::"):
+                    name, items, body = item
+                    for each in items:
+                        found |= looped(body, {**names, name: each})
+                else:
+                    found[looped(key, names)] = looped(item, names)
+            return found
+        case list():
+            return [looped(item, names) for item in value]
+    return value
+
+
+@cache
 def expanded(path: Path) -> dict[str, Any]:
-    """A template with its AWS::Serverless types expanded, its artifacts somewhere."""
-    template = source(path)
+    """A template with its loops and its AWS::Serverless types expanded, its artifacts somewhere."""
+    template = looped(source(path), {})
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         for key in ("CodeUri", "ContentUri"):
@@ -138,6 +165,9 @@ class System:
                 return self._substituted(stack, text, {})
             case {"Fn::Sub": [text, names]}:
                 return self._substituted(stack, text, names)
+            case {"Fn::FindInMap": [name, *keys]}:
+                first, second = (self._resolve(stack, key) for key in keys)
+                return self.templates[stack]["Mappings"][name][first][second]
             case {"Fn::If": [condition, then, otherwise]}:
                 return self._resolve(stack, then if self._holds(stack, condition) else otherwise)
             case {"Fn::Equals": [left, right]}:

@@ -83,6 +83,26 @@ def test_the_api_is_bounded_and_does_not_log_what_people_say(cloud: System) -> N
     assert all_methods["DataTraceEnabled"] is False
 
 
+SAID = re.compile(r"\$context\.([A-Za-z.]+)")
+
+
+def test_who_asked_for_which_route_is_logged_and_nothing_of_what_was_said(cloud: System) -> None:
+    """I-04: the route as the template has it, so that no id and no query is written; and the requests are traced."""
+    (stage,) = cloud.all("AWS::ApiGateway::Stage")
+    (sockets,) = cloud.all("AWS::ApiGatewayV2::Stage")
+    assert stage.properties["TracingEnabled"] is True
+    for setting in (stage.properties["AccessLogSetting"], sockets.properties["AccessLogSettings"]):
+        assert cloud.of(setting["DestinationArn"]).kind == "AWS::Logs::LogGroup"
+        written = json.loads(setting["Format"])
+        assert {"request_id", "user", "route", "status"} <= set(written)
+        for value in written.values():
+            (name,) = SAID.findall(value)
+            assert not re.search(r"identity|path$|querystring|header|body|message", name), name
+    assert cloud.all("AWS::ApiGateway::Account"), (
+        "without a role in the account's settings a stage with a log cannot be made"
+    )
+
+
 def test_the_gateway_answers_itself_in_every_case_that_is_known_here(cloud: System) -> None:
     (api,) = cloud.all("AWS::ApiGateway::RestApi")
     assert set(api.properties["Body"]["x-amazon-apigateway-gateway-responses"]) == set(RESPONSES)

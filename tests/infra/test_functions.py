@@ -139,6 +139,34 @@ def test_every_function_is_bounded_and_of_one_kind(cloud: System) -> None:
         assert properties["Role"].startswith("<"), each.name
 
 
+def test_every_function_is_traced(cloud: System) -> None:
+    """I-03, O-03"""
+    for each in cloud.all("AWS::Lambda::Function"):
+        assert each.properties["TracingConfig"] == {"Mode": "Active"}, each.name
+
+
+def test_functions_share_what_the_account_may_run_unless_each_is_given_its_part(cloud: System) -> None:
+    """I-03: a part that is smaller than what a queue starts at once would throttle it for ever."""
+    own = {f.name: f.properties.get("ReservedConcurrentExecutions") for f in cloud.all("AWS::Lambda::Function")}
+    assert {name: count for name, count in own.items() if count} == {"jobs/Janitor": 1}
+    _, least, most = cloud.templates["template"]["Parameters"]["ReservedConcurrency"]["AllowedValues"]
+    divided = System({"ReservedConcurrency": least})
+    for each in divided.all("AWS::Lambda::Function"):
+        assert each.properties["ReservedConcurrentExecutions"] == (1 if each.name == "jobs/Janitor" else least)
+    for mapping in divided.all("AWS::Lambda::EventSourceMapping"):
+        assert mapping.properties.get("ScalingConfig", {}).get("MaximumConcurrency", 0) <= least, mapping.name
+    assert least < most
+
+
+def test_every_log_group_is_encrypted_and_ends(cloud: System) -> None:
+    """O-10"""
+    key = cloud.resources["keys/DataKey"].attribute("Arn")
+    for group in cloud.all("AWS::Logs::LogGroup"):
+        assert group.properties["KmsKeyId"] == key, group.name
+        assert group.properties["RetentionInDays"] == cloud.parameters["LogRetentionDays"], group.name
+        assert group.properties["LogGroupName"].startswith("/antiphon/${AWS::StackName}/"), group.name
+
+
 def test_every_function_writes_json_into_a_log_of_its_own_that_ends(cloud: System) -> None:
     logs = []
     for each in cloud.all("AWS::Lambda::Function"):

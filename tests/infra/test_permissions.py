@@ -11,25 +11,40 @@ import pytest
 
 from antiphon.identity.erase_s3 import RESULTS, UPLOADS
 from infra.local.stack import WORKERS
-from tests.infra.system import ROOT, Resource, System, source
+from tests.infra.system import ROOT, Resource, System, looped, source
 
 EVERYTHING = {
     ("api/SigningKey", "AccountDecidesByItsPolicies"): "or nobody could manage the key; * is the key itself",
-    ("data/SecretsKey", "AccountDecidesByItsPolicies"): "as for the other key",
+    ("keys/DataKey", "AccountDecidesByItsPolicies"): "as for the other key",
+    (
+        "keys/DataKey",
+        "ByTheServicesThatStore",
+    ): "* is the key; by services of the account that store something, and only through them",
+    ("keys/DataKey", "Logs"): "* is the key; for our own log groups",
+    ("keys/DataKey", "Senders"): "* is the key; for what these services send on behalf of the account",
 }
 """Statements that allow * as action or resource, and why."""
 
-ANYTHING = {"ecr:GetAuthorizationToken": "a token is for the whole registry; what it opens is granted by repository"}
+ANYTHING = {
+    "ecr:GetAuthorizationToken": "a token is for the whole registry; what it opens is granted by repository",
+    "xray:PutTraceSegments": "a trace has no name before it is there",
+    "xray:PutTelemetryRecords": "as for traces",
+}
 """Actions that know no resource."""
 
-OF_ECS = {"gpu/InfrastructureRole": "ecs.amazonaws.com", "gpu/InstanceRole": "ec2.amazonaws.com"}
-"""Roles by which AWS itself keeps the instances. What its agents need changes with them, so these have AWS's own policies."""
+OF_AWS = {
+    "gpu/InfrastructureRole": "ecs.amazonaws.com",
+    "gpu/InstanceRole": "ec2.amazonaws.com",
+    "api/GatewayLogsRole": "apigateway.amazonaws.com",
+}
+"""Roles by which AWS itself keeps the instances and writes access logs. What its agents need changes with them, so these have AWS's own policies."""
 TASKS = {"jobs/TranscriberRole", "jobs/SynthesizerRole", "gpu/ExecutionRole"}
 
 RESOURCE_POLICIES = {
     "AWS::KMS::Key": "KeyPolicy",
     "AWS::SQS::QueuePolicy": "PolicyDocument",
     "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
 }
 
 
@@ -45,8 +60,8 @@ def role_statements(system: System) -> Iterator[tuple[Resource, dict[str, Any]]]
 
 
 def resource_statements(system: System) -> Iterator[tuple[Resource, dict[str, Any]]]:
-    for kind, key in RESOURCE_POLICIES.items():
-        for resource in system.all(kind):
+    for resource in system.resources.values():
+        if key := RESOURCE_POLICIES.get(resource.kind):
             for statement in resource.properties[key]["Statement"]:
                 yield resource, statement
 
@@ -73,24 +88,52 @@ def test_a_resource_that_lets_anybody_do_everything_is_named_with_its_reason(clo
         wide = any("*" in each for each in named)
         if statement["Effect"] == "Allow" and wide:
             found.add((resource.name, statement["Sid"]))
-            assert statement["Principal"] == {"AWS": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}, resource.name
+            if "Condition" not in statement:
+                root = {"AWS": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+                assert statement["Principal"] == root, resource.name
     assert found == set(EVERYTHING)
 
 
-def test_a_service_may_only_act_for_what_is_ours(cloud: System) -> None:
+def test_nobody_uses_the_key_of_the_data_but_through_the_service_that_stores_them(cloud: System) -> None:
+    """So that a role needs no right to the key beside the one to the row, the object or the message; and none is of use without that."""
+    (statement,) = [s for _, s in resource_statements(cloud) if s["Sid"] == "ByTheServicesThatStore"]
+    condition = statement["Condition"]["StringEquals"]
+    assert condition["kms:CallerAccount"] == "${AWS::AccountId}"
+    assert {service.split(".")[0] for service in condition["kms:ViaService"]} == {
+        "dynamodb",
+        "s3",
+        "secretsmanager",
+        "sns",
+        "sqs",
+    }
+    assert not [action for action in statement["Action"] if "*" in action]
+    direct = {
+        role.name for role, s in role_statements(cloud) if {"kms:Decrypt", "kms:GenerateDataKey"} & set(s["Action"])
+    }
+    assert direct == {"api/WebhooksRole", "jobs/DeliveryRole"}, "who seals and opens the secrets of webhooks: 0034"
+
+
+def test_a_service_may_only_act_for_what_is_ours(production: System) -> None:
     """Confused deputy: a bucket's name says nothing of its account, so there the account is asked for too."""
     services = 0
-    for resource, statement in resource_statements(cloud):
+    for resource, statement in resource_statements(production):
         principal = statement["Principal"]
         if statement["Effect"] == "Allow" and isinstance(principal, dict) and "Service" in principal:
             services += 1
             condition = statement["Condition"]
+            if resource.kind == "AWS::KMS::Key" and statement["Sid"] == "Logs":
+                (group,) = condition["ArnLike"].values()
+                assert group.endswith(":${AWS::AccountId}:log-group:/antiphon/${AWS::StackName}/*")
+                continue
+            if resource.kind in ("AWS::KMS::Key", "AWS::SNS::TopicPolicy"):
+                assert condition["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}, resource.name
+                continue
             origin = condition["ArnEquals"]["aws:SourceArn"]
             assert "*" not in origin, resource.name
             if principal["Service"] == "s3.amazonaws.com":
                 assert condition["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}, resource.name
     assert services >= 2
-    for permission in cloud.all("AWS::Lambda::Permission"):
+    for permission in production.all("AWS::Lambda::Permission"):
         assert permission.properties["SourceArn"], permission.name
         service = permission.properties["Principal"]
         assert service in ("apigateway.amazonaws.com", "events.amazonaws.com"), permission.name
@@ -99,10 +142,10 @@ def test_a_service_may_only_act_for_what_is_ours(cloud: System) -> None:
 def test_each_role_is_taken_by_one_service(cloud: System) -> None:
     for role in cloud.all("AWS::IAM::Role"):
         (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
-        others = OF_ECS | dict.fromkeys(TASKS, "ecs-tasks.amazonaws.com")
+        others = OF_AWS | dict.fromkeys(TASKS, "ecs-tasks.amazonaws.com")
         assert statement["Principal"] == {"Service": others.get(role.name, "lambda.amazonaws.com")}
         assert statement["Action"] == "sts:AssumeRole"
-        if role.name not in OF_ECS:
+        if role.name not in OF_AWS:
             assert "ManagedPolicyArns" not in role.properties, f"{role.name}: managed policies hold wildcards"
 
 
@@ -131,7 +174,7 @@ def test_each_role_belongs_to_exactly_one_function_or_worker(cloud: System) -> N
     outputs = cloud.templates["jobs"]["Outputs"]
     workers = [f"jobs/{outputs[worker.role]['Value']['Fn::GetAtt'][0]}" for worker in WORKERS]
     functions = [cloud.of(function.properties["Role"]).name for function in cloud.all("AWS::Lambda::Function")]
-    used = Counter([*workers, *functions, *OF_ECS, "gpu/ExecutionRole"])
+    used = Counter([*workers, *functions, *OF_AWS, "gpu/ExecutionRole"])
     assert used == Counter(role.name for role in cloud.all("AWS::IAM::Role"))
 
 
@@ -169,6 +212,6 @@ def test_no_account_and_no_secret_is_written_down() -> None:
     for path in (ROOT / "template.yaml", *(ROOT / "infra").glob("*.yaml")):
         text = path.read_text()
         assert not re.search(r"\b\d{12}\b", text), path.name
-        for resource in source(path)["Resources"].values():
+        for resource in looped(source(path), {})["Resources"].values():
             names = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
             assert not [name for name in names if re.search("SECRET|PASSWORD$|PRIVATE|TOKEN$", name)], path.name

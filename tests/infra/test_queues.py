@@ -51,8 +51,10 @@ def test_no_two_queues_share_their_dead_letters(cloud: System) -> None:
 
 def test_every_queue_is_encrypted_and_polled_long(cloud: System) -> None:
     dead = dead_letter_queues(cloud)
+    key = cloud.resources["keys/DataKey"].attribute("Arn")
     for queue in cloud.all("AWS::SQS::Queue"):
-        assert queue.properties["SqsManagedSseEnabled"] is True, queue.name
+        assert queue.properties["KmsMasterKeyId"] == key, queue.name
+        assert queue.properties["KmsDataKeyReusePeriodSeconds"] == 3600, f"{queue.name}: each message would cost a call"
         if queue.name not in dead:
             assert queue.properties["ReceiveMessageWaitTimeSeconds"] == 20, queue.name
 

@@ -14,9 +14,11 @@ def test_the_table_can_be_restored_and_is_not_deleted(cloud: System) -> None:
     (table,) = cloud.all("AWS::DynamoDB::Table")
     assert table.policies == RETAIN
     assert table.properties["DeletionProtectionEnabled"] is True
-    assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    restorable = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 35}
+    assert table.properties["PointInTimeRecoverySpecification"] == restorable
     assert table.properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
-    assert table.properties["SSESpecification"]["SSEEnabled"] is True
+    key = cloud.resources["keys/DataKey"].attribute("Arn")
+    assert table.properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
     assert table.properties["BillingMode"] == "PAY_PER_REQUEST"
     assert table.properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
@@ -43,8 +45,19 @@ def test_the_key_of_the_tokens_stays_and_is_made_inside_kms(cloud: System) -> No
     assert key.properties["PendingWindowInDays"] == 30
 
 
+def test_the_key_of_what_is_stored_stays_as_long_and_is_renewed(cloud: System) -> None:
+    key = cloud.resources["keys/DataKey"]
+    assert key.policies == RETAIN
+    assert (key.properties["EnableKeyRotation"], key.properties["PendingWindowInDays"]) == (True, 30)
+
+
+def test_there_are_two_keys_to_pay_for(cloud: System) -> None:
+    assert {key.name for key in cloud.all("AWS::KMS::Key")} == {"api/SigningKey", "keys/DataKey"}
+
+
 def test_every_bucket_is_closed_encrypted_versioned_and_stays(cloud: System) -> None:
     """U-30, I-05."""
+    key = cloud.resources["keys/DataKey"].attribute("Arn")
     for bucket in cloud.all("AWS::S3::Bucket"):
         properties = bucket.properties
         assert bucket.policies == RETAIN, bucket.name
@@ -56,7 +69,7 @@ def test_every_bucket_is_closed_encrypted_versioned_and_stays(cloud: System) -> 
         if bucket.name in PUBLIC:
             assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256", bucket.name
             continue
-        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", bucket.name
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, bucket.name
         assert rule["BucketKeyEnabled"] is True, f"{bucket.name}: a KMS call per object costs more than the object"
 
 
@@ -68,21 +81,26 @@ def test_every_bucket_cleans_up_what_nobody_finished_or_needs(cloud: System) -> 
         assert any("NoncurrentVersionExpiration" in rule for rule in whole), bucket.name
 
 
-def only_by_tls(system: System, bucket: Resource) -> bool:
-    for policy in system.all("AWS::S3::BucketPolicy"):
-        if policy.properties["Bucket"] != bucket.reference:
-            continue
-        for statement in policy.properties["PolicyDocument"]["Statement"]:
-            everything = {bucket.attribute("Arn"), bucket.attribute("Arn") + "/*"}
-            plain = {"Bool": {"aws:SecureTransport": "false"}}
-            if (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*"):
-                return set(statement["Resource"]) == everything and statement["Condition"] == plain
-    return False
+PLAIN = {"Bool": {"aws:SecureTransport": "false"}}
+OLD = {"NumericLessThan": {"s3:TlsVersion": "1.2"}}
 
 
-def test_every_bucket_refuses_plain_http(cloud: System) -> None:
+def refused(system: System, bucket: Resource) -> list[dict[str, object]]:
+    """The conditions under which everything is refused to everybody, of the bucket and of all that is in it."""
+    return [
+        statement["Condition"]
+        for policy in system.all("AWS::S3::BucketPolicy")
+        if policy.properties["Bucket"] == bucket.reference
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+        if (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        and set(statement["Resource"]) == {bucket.attribute("Arn"), bucket.attribute("Arn") + "/*"}
+    ]
+
+
+def test_every_bucket_refuses_plain_http_and_old_tls(cloud: System) -> None:
+    """U-30"""
     for bucket in cloud.all("AWS::S3::Bucket"):
-        assert only_by_tls(cloud, bucket), bucket.name
+        assert refused(cloud, bucket) == [PLAIN, OLD], bucket.name
 
 
 def test_the_arrival_of_an_upload_is_told_to_one_queue_and_that_of_results_to_none(cloud: System) -> None:

@@ -66,6 +66,7 @@ def test_a_second_use_ends_the_session_for_both_and_is_told_to_the_owner_once(ho
         assert [(e.type, e.dispatch and e.dispatch.kind) for e in house.users.events] == [
             ("user.session_reused", "mail")
         ]
+        assert [dict(e.measured) for e in house.users.events] == [{"ReuseDetected": 1}]
         assert [(e.action, e.outcome) for e in house.users.entries] == [("session.reuse", "ended")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from antiphon.identity.tiers import TIERS
 from antiphon.platform.errors import Conflict, LeaseLost
 from antiphon.speech import model
+from antiphon.speech.measures import ENDED
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.metering import STANDING, QuotaExceeded, Usage, contribution, month_at, month_of
 from antiphon.speech.model import TERMINAL, TRANSITIONS, Change, Checkpoint, Failure, Job, Kind, Source, Status
@@ -172,6 +174,15 @@ class Life(RuleBasedStateMachine):
         sequences = [e.data["sequence"] for e in events]
         assert sequences == sorted(set(sequences)), "data.sequence must grow (W-22)"
         assert len({e.id for e in self.store.events}) == len(self.store.events)
+
+    @invariant()
+    def what_was_accepted_has_ended_or_is_open(self) -> None:
+        """O-05: conservation, for the round that goes on and for all before it."""
+        counted = Counter[str]()
+        for event in self.store.events:
+            counted.update(event.measured)
+        open_now = self.job.status not in {*TERMINAL, Status.AWAITING_UPLOAD}
+        assert counted["JobsAccepted"] == sum(counted[name] for name in ENDED.values()) + open_now
 
     @invariant()
     def a_lease_belongs_to_a_running_job(self) -> None:

@@ -163,6 +163,18 @@ def test_a_job_that_waits_in_a_busy_lane_is_left_alone(desk: Desk) -> None:
     assert desk.events == ["speech.queued"]
 
 
+def test_the_age_of_the_job_that_waits_longest_is_known_however_often_it_was_looked_at(desk: Desk) -> None:
+    """Q-44"""
+    sweep = SweepJobs(jobs=desk.jobs, lanes=Lanes(idle=False), clock=desk.clock)
+    assert sweep.oldest() == 0
+    desk.submit.speech(ANNA, NewJob(text="Hello."))
+    desk.clock.move(minutes=16)
+    desk.submit.speech(BORIS, NewJob(text="Hello."))
+    assert sweep.due() == {"postponed": 1}
+    desk.clock.move(minutes=1)
+    assert sweep.oldest() == 17 * 60
+
+
 def test_a_job_given_up_by_its_lane_has_failed(desk: Desk) -> None:
     """Q-23"""
     job = desk.submit.speech(ANNA, NewJob(text="Hello.")).job

@@ -12,6 +12,7 @@ import pytest
 from antiphon.identity.mail_memory import MemoryMails
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.ids import derived_id
+from antiphon.platform.metrics_memory import MemoryMetrics
 from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech import model
@@ -76,8 +77,9 @@ class World:
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
         self.jobs = MemoryJobStore()
+        self.metrics = MemoryMetrics()
         self.publisher = Publisher(
-            self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs, nobody()
+            self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs, nobody(), self.metrics
         )
         self.slots = MemorySlots()
         self.secrets = Secrets(MemoryVault(), clock)
@@ -91,6 +93,7 @@ class World:
             self.wire,
             clock,
             lambda: 0.5,
+            self.metrics,
         )
         self.sweep = SweepDeliveries(self.deliveries, self.queue, clock)
         name = derived_id("whk", clock(), "e")
@@ -554,3 +557,37 @@ def test_when_a_work_is_not_done_any_more_those_that_waited_for_it_go_to_their_l
     assert ended.wakes == "k"
     world.publisher.publish(ended)
     assert world.lanes.sent == [(USER, Dispatch("speech", "priority", second.id), None)]
+
+
+def test_each_attempt_is_measured_and_of_the_first_how_long_its_receiver_waited(clock: HeldClock) -> None:
+    """O-05: a repeat of an errand that was done attempts nothing, and counts nothing."""
+    world = World(clock, Outcome(503, None, 5), Outcome(None, "timeout", 5), Outcome(204, None, 5))
+    event = world.event()
+    clock.move(seconds=2)
+    world.deliverer.deliver(world.errand(event))
+    world.deliverer.deliver(world.errand(event))
+    world.deliverer.deliver(replace(world.errand(event), attempt=2))
+    world.deliverer.deliver(replace(world.errand(event), manual="req_1"))
+    assert world.metrics.seen == [
+        ("WebhookAttempts", 1, {"class": "5xx"}),
+        ("DeliveryLagMs", 2000.0, {}),
+        ("WebhookAttempts", 1, {"class": "timeout"}),
+        ("WebhookAttempts", 1, {"class": "2xx"}),
+    ]
+
+
+def test_what_an_event_measured_is_told_when_it_is_published(clock: HeldClock) -> None:
+    """O-05: with the dimensions that its data have."""
+    world = World(clock)
+    data = {"id": "job_1", "kind": "speech", "error": {"code": "voice_unknown", "detail": "…"}}
+    event = replace(world.event(), data=data, measured={"JobsAccepted": 1, "JobsFailed": 1})
+    world.publisher.publish(event)
+    reused = Event(
+        derived_id("evt", clock(), "r"), USER, "user.session_reused", clock(), {}, measured={"ReuseDetected": 1}
+    )
+    world.publisher.publish(reused)
+    assert world.metrics.seen == [
+        ("JobsAccepted", 1, {"kind": "speech"}),
+        ("JobsFailed", 1, {"kind": "speech", "code": "voice_unknown"}),
+        ("ReuseDetected", 1, {}),
+    ]

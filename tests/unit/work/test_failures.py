@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from antiphon.platform.errors import EngineError, LeaseLost, MediaError, NotFound, Unavailable
+from antiphon.platform.metrics_memory import MemoryMetrics
 from antiphon.speech import model
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.model import Job, Status
@@ -149,6 +150,16 @@ def test_a_worker_that_lost_its_job_says_nothing_of_its_own_failure(bench: Bench
     assert bench.handle() == Outcome("dropped")
     now = bench.now(job)
     assert (now.status, now.lease_owner, now.error) == (Status.RUNNING, "another", None)
+
+
+def test_the_time_that_a_worker_gave_a_job_is_measured_however_it_ends(bench: Bench) -> None:
+    """O-05"""
+    seen = MemoryMetrics()
+    for script in (bench.finish, _raises(ZeroDivisionError("a defect"))):
+        bench.job()
+        bench.work.script = script
+        bench.handle(metrics=seen)
+    assert [(name, of) for name, _, of in seen.seen] == [("WorkerSeconds", {"kind": "transcription"})] * 2
 
 
 def test_a_defect_is_logged_with_its_traceback(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

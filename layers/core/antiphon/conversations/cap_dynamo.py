@@ -63,6 +63,10 @@ class DynamoDailyCap:
             ]
         )
 
+    def percent(self) -> float:
+        """Of the day's tokens that are spent."""
+        return 100 * self._spent(self._clock()) / self._limit
+
     def _spent(self, now: datetime) -> int:
         day = f"{now:%Y-%m-%d}"
         with self._lock:

@@ -9,10 +9,11 @@ from antiphon.engines.chat_models import ChatModels, ChatSettings
 from antiphon.platform.clock import Clock
 from antiphon.platform.secret import model_keys
 from antiphon.platform.table import Table
+from antiphon.platform.telemetry import EmfMetrics
 
 
 def chat_models(values: Mapping[str, str], table: Table, clock: Clock) -> ChatModels:
-    """values: ``GEMINI_MODELS``, ``OPEN_AI_MODELS``, ``OPEN_AI_URL``, ``CHAT_TOKENS_PER_DAY`` and ``MODEL_KEYS``, the secret that holds the providers' keys as
+    """values: ``GEMINI_MODELS``, ``OPEN_AI_MODELS``, ``OPEN_AI_URL``, ``CHAT_TOKENS_PER_DAY``, ``DEPLOYMENT``, the name of the stack, and ``MODEL_KEYS``, the secret that holds the providers' keys as
     JSON (``{"gemini": "…", "openai": "…"}``), which is read where there is a model that may need one."""
     gemini, openai, url = values["GEMINI_MODELS"], values["OPEN_AI_MODELS"], values["OPEN_AI_URL"]
     secret = values["MODEL_KEYS"]
@@ -24,4 +25,5 @@ def chat_models(values: Mapping[str, str], table: Table, clock: Clock) -> ChatMo
         openai_key=keys.get("openai", ""),
         openai_url=url,
     )
-    return ChatModels.of(settings, daily_cap(table, int(values["CHAT_TOKENS_PER_DAY"]), clock))
+    cap = daily_cap(table, int(values["CHAT_TOKENS_PER_DAY"]), clock)
+    return ChatModels.of(settings, cap, EmfMetrics(values["DEPLOYMENT"]))

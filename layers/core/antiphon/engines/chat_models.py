@@ -13,6 +13,7 @@ from antiphon.engines.chat_offline import OFFLINE, OfflineChat
 from antiphon.engines.chat_openai import OpenAiChat
 from antiphon.platform.errors import Field as FieldError
 from antiphon.platform.errors import Invalid, Unavailable
+from antiphon.platform.metrics import UNMEASURED, Metrics
 
 GEMINI_TOKENS, OPENAI_TOKENS = 1_000_000, 128_000
 _ABLE = ("chat", "streaming", "tools", "citations")
@@ -56,8 +57,8 @@ class ChatModels:
         self._models: Mapping[str, ChatModel] = {model.about.name: model for model in models}
 
     @classmethod
-    def of(cls, settings: ChatSettings, cap: DailyCap | None = None) -> ChatModels:
-        """cap: of what costs money; the offline answerer costs nothing."""
+    def of(cls, settings: ChatSettings, cap: DailyCap | None = None, metrics: Metrics = UNMEASURED) -> ChatModels:
+        """cap, metrics: of what costs money; the offline answerer costs nothing."""
         models: list[ChatModel] = []
         breaker = Breaker()
         for name in _names(settings.gemini_models):
@@ -75,8 +76,7 @@ class ChatModels:
                 models.append(Guarded(chat, breaker))
             else:
                 models.append(NotConfigured(about, "OpenAiUrl"))
-        paid: list[ChatModel] = [Capped(model, cap) for model in models] if cap else models
-        return cls([*paid, OfflineChat()])
+        return cls([*(Capped(model, cap, metrics) for model in models), OfflineChat()])
 
     @property
     def default(self) -> ChatModel:

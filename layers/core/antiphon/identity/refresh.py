@@ -24,11 +24,18 @@ from antiphon.platform.events import MAIL, Dispatch, Event
 from antiphon.platform.ids import derived_id
 
 _ROUNDS = 2
+NOTHING: Mapping[str, float] = MappingProxyType({})
 _REFUSED = "The refresh token is not good any more; log in again."
 
 
 def notice(
-    user_id: str, letter: str, about: str, now: datetime, data: Mapping[str, str], request_id: str | None
+    user_id: str,
+    letter: str,
+    about: str,
+    now: datetime,
+    data: Mapping[str, str],
+    request_id: str | None,
+    measured: Mapping[str, float] = NOTHING,
 ) -> Event:
     """An event of the account: mailed to its owner, and sent to the webhooks that ask for it. letter: the kind of mail."""
     return Event(
@@ -39,6 +46,7 @@ def notice(
         data=MappingProxyType(dict(data)),
         dispatch=Dispatch(MAIL, letter, about),
         request_id=request_id,
+        measured=measured,
     )
 
 
@@ -118,6 +126,7 @@ class Refresh:
                 now,
                 {"session_id": session.id, "device": session.device or ""},
                 device.request_id,
+                {"ReuseDetected": 1},
             ),
             Entry(user.id, user.id, "session.reuse", session.id, "ended", now, device.request_id, device.address),
         )

@@ -24,6 +24,7 @@ class EventRow(Row):
     callback_url = UnicodeAttribute(null=True)
     request_id = UnicodeAttribute(null=True)
     wakes = UnicodeAttribute(null=True)
+    measured = JSONAttribute(null=True)
 
 
 def event_row(rows: type[EventRow], event: Event) -> EventRow:
@@ -38,6 +39,7 @@ def event_row(rows: type[EventRow], event: Event) -> EventRow:
         callback_url=event.callback_url,
         request_id=event.request_id,
         wakes=event.wakes,
+        measured=dict(event.measured) or None,
         ttl=int((event.timestamp + KEEP).timestamp()),
     )
 
@@ -53,6 +55,7 @@ def event_of_row(row: EventRow) -> Event:
         callback_url=row.callback_url,
         request_id=row.request_id,
         wakes=row.wakes,
+        measured=row.measured or {},
     )
 
 

@@ -1,9 +1,28 @@
-"""Logs as one JSON object per line. Imported lazily by the wiring: Powertools is not free to load."""
+"""Logs and metrics as one JSON object per line. Imported lazily by the wiring: Powertools is not free to load."""
 
 from __future__ import annotations
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from antiphon.platform.metrics import NAMESPACE, checked
 
 
 def make_logger(service: str, level: str = "INFO") -> Logger:
     return Logger(service=service, level=level, use_rfc3339=True, utc=True)
+
+
+class EmfMetrics:
+    """CloudWatch makes metrics of the lines that this writes beside the log (Embedded Metric Format): no call is made, and nothing is kept that a process
+    could lose when it ends. deployment: name of the stack."""
+
+    def __init__(self, deployment: str) -> None:
+        self._deployment = deployment
+
+    def put(self, name: str, value: float = 1, **dimensions: str) -> None:
+        metric = checked(name, dimensions)
+        line = EphemeralMetrics(namespace=NAMESPACE, service=self._deployment)
+        for dimension, of in dimensions.items():
+            line.add_dimension(dimension, of)
+        line.add_metric(name, metric.unit, value)
+        line.flush_metrics()

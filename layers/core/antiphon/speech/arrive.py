@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -81,16 +81,16 @@ class Arrive:
         self._clock = clock
         self._ticket = ticket
 
-    def __call__(self, arrival: Arrival) -> str:
-        """Gives what was done, for the log: queued, ready, inspecting, rejected, stray, erased, gone or unchanged."""
+    def __call__(self, arrival: Arrival, told: Callable[[Job], object] = lambda job: None) -> str:
+        """Gives what was done, for the log: queued, ready, inspecting, rejected, stray, erased, gone or unchanged. told: hears of the job that waited for it."""
         stored = self._objects.head(arrival.bucket, arrival.key, arrival.version)
         if stored is None:
             return "gone"
         match arrival.key.split("/", 2):
             case ["uploads", user, thing] if is_id(thing, "job"):
-                return self._job(arrival, stored, user, self._kind_of(user, thing), thing)
+                return self._job(arrival, stored, user, self._kind_of(user, thing), thing, told)
             case ["uploads", user, thing] if is_id(thing, "doc"):
-                return self._job(arrival, stored, user, Kind.DOCUMENT, thing)
+                return self._job(arrival, stored, user, Kind.DOCUMENT, thing, told)
             case ["uploads", user, thing] if is_id(thing, "med"):
                 return self._item(arrival, stored, user, thing)
             case ["inbox", user, name] if is_id(user, "usr") and name:
@@ -102,10 +102,13 @@ class Arrive:
         known = (kind for kind in LISTENING if self._jobs.get(user, kind, job_id) is not None)
         return next(known, Kind.TRANSCRIPTION)
 
-    def _job(self, arrival: Arrival, stored: Stored, user: str, kind: Kind, job_id: str) -> str:
+    def _job(
+        self, arrival: Arrival, stored: Stored, user: str, kind: Kind, job_id: str, told: Callable[[Job], object]
+    ) -> str:
         known = self._jobs.get(user, kind, job_id)
         if known is None:
             return self._stray(arrival, "no_such_job")
+        told(known)
         if known.terminal and known.source is None:
             return self._reject(arrival, job_id, user, known.error.code if known.error else f"job_{known.status.value}")
         # What a document is, its reader finds out.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, astuple
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
@@ -23,8 +23,9 @@ from antiphon.platform.events import Dispatch
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
+from antiphon.speech.measures import event_of
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import TERMINAL, WAITING, Change, Checkpoint, Failure, Job, Kind, Source, Status
+from antiphon.speech.model import SWEEP_AFTER, TERMINAL, WAITING, Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import NO_TEXTS, Chunk, Holder, Holding, Mark, Numbered, Stale, Taken, Texts
 from antiphon.speech.shown import corrected
 from antiphon.speech.usage_dynamo import DynamoUsage
@@ -105,6 +106,8 @@ class MarkRow(Row):
     mark = JSONAttribute()
 
 
+LOOKED_AT = 2_500
+"""Rows of a shard of the due index that are looked through for the job that waits longest."""
 _TEXTS = (
     "stage",
     "title",
@@ -260,8 +263,8 @@ class DynamoJobStore:
                 transaction.save(self._waiter(after))
             if waited and not waits:
                 transaction.delete(self._waiter(after))
-            if change.event:
-                transaction.save(event_row(self._events, change.event))
+            if event := event_of(change):
+                transaction.save(event_row(self._events, event))
             if chunk and chunk.segments:
                 last = chunk.first + len(chunk.segments) - 1
                 segments = [_segment_data(s) for s in chunk.segments]
@@ -425,6 +428,19 @@ class DynamoJobStore:
                 job = self.get(row.pk.removeprefix("user#"), *_kind_and_id(row.sk))
                 if job and job.due_at and job.due_at <= now:
                     yield job
+
+    def oldest_queued(self, now: datetime) -> datetime | None:
+        """A queued job is due within SWEEP_AFTER: that part of the index holds hardly any others."""
+        jobs, soon = self._jobs, DueIndex.gsi1sk <= rfc3339(now + SWEEP_AFTER)
+        waits = (jobs.status == Status.QUEUED.value) & (jobs.stage.does_not_exist() | (jobs.stage != WAITING))
+        wanted = ["pk", "sk", "row", "queued_at"]
+        found = [
+            from_rfc3339(cast(JobRow, row).queued_at)
+            for shard in range(DUE_SHARDS)
+            for row in jobs.due.query(f"due#job#{shard}", soon, waits, limit=LOOKED_AT, attributes_to_get=wanted)
+            if cast(JobRow, row).queued_at
+        ]
+        return min(found, default=None)
 
     def delete(self, job: Job) -> int:
         removed = 0

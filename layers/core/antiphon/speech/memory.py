@@ -15,6 +15,7 @@ from antiphon.media.items import Media
 from antiphon.platform.errors import LeaseLost, NotFound
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
+from antiphon.speech.measures import event_of
 from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import WAITING, Change, Job, Kind, Status
 from antiphon.speech.parts import Part
@@ -93,8 +94,8 @@ class MemoryJobStore:
             self._jobs[after.id] = after
             if holding:
                 self._holders[after.user_id, holding.key] = Holder(after.kind, after.id, holding.until)
-            if change.event:
-                self.events.append(change.event)
+            if event := event_of(change):
+                self.events.append(event)
             if chunk and chunk.segments:
                 self._chunks.setdefault(after.id, {})[chunk.first] = chunk
             self._texts.setdefault(after.id, {}).update(texts)
@@ -142,6 +143,10 @@ class MemoryJobStore:
 
     def due(self, now: datetime, limit: int = 100) -> Iterator[Job]:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
+
+    def oldest_queued(self, now: datetime) -> datetime | None:
+        waiting = (job for job in list(self._jobs.values()) if job.status is Status.QUEUED and job.stage != WAITING)
+        return min((job.queued_at for job in waiting if job.queued_at), default=None)
 
     def holder(self, user_id: str, key: str) -> Holder | None:
         return self._holders.get((user_id, key))

@@ -132,6 +132,9 @@ class JobStore(Protocol):
     def due(self, now: datetime, limit: int = 100) -> Iterable[Job]:
         """Jobs whose ``due_at`` has passed."""
 
+    def oldest_queued(self, now: datetime) -> datetime | None:
+        """Since when the job waits that has waited longest for a worker; None where none does. Of very many jobs, it looks at those that are due soonest."""
+
     def usage(self, user_id: str, month: str) -> Usage:
         """What is counted for the user. month: ``2026-11``; what stands at the moment is the same in each."""
 

@@ -53,6 +53,13 @@ class SweepJobs:
             done["expired" if after.status is Status.EXPIRED else "dispatched" if idle else "postponed"] += 1
         return done
 
+    def oldest(self) -> float:
+        """Seconds for which the job has waited that has waited longest for a worker; 0 where none waits. The age of a queue's messages does not show it: a
+        message that was received three times is left out of that, and a lost one has none."""
+        now = self._clock()
+        since = self._jobs.oldest_queued(now)
+        return max(0.0, (now - since).total_seconds()) if since else 0.0
+
     def dead(self, user_id: str, kind: Kind, job_id: str) -> str | None:
         """Its message was given up by the lane. Gives what was done: ``failed``, ``dispatched`` or None for nothing.
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from antiphon.platform.clock import Clock
 from antiphon.platform.events import MAIL, Dispatch, Event
-from antiphon.platform.ids import derived_id
+from antiphon.platform.ids import derived_id, time_of
+from antiphon.platform.metrics import UNMEASURED, Metrics
 from antiphon.webhooks.model import (
     CALLBACK,
     DISABLED_EVENT,
@@ -71,6 +72,7 @@ class Deliverer:
     sender: Sender
     clock: Clock
     draw: Callable[[], float]
+    metrics: Metrics = UNMEASURED
 
     def deliver(self, errand: Errand, *, request_id: str | None = None) -> Delivery | None:
         """Make the attempt unless it was made. The delivery afterwards; None where there is nothing (left) to deliver, or not yet."""
@@ -110,6 +112,7 @@ class Deliverer:
         body = delivery.body.encode()
         headers = signature_headers(receiver.secrets, delivery.event_id, at, body)
         outcome = self.sender.post(receiver.url, headers, body)
+        self._measure(errand, at, outcome)
         if endpoint is not None:
             # Before the entry in the log: after it, nobody would make this attempt again if we died here.
             self._judge(endpoint, outcome)
@@ -117,6 +120,13 @@ class Deliverer:
         if after and not errand.manual:
             self._plan(after, request_id)
         return after
+
+    def _measure(self, errand: Errand, at: datetime, outcome: Outcome) -> None:
+        """The first attempt of the plan tells how long after the change its receiver heard of it."""
+        self.metrics.put("WebhookAttempts", 1, **{"class": outcome.kind})
+        if errand.attempt == 1 and not errand.manual:
+            lag = at - time_of(errand.event_id)
+            self.metrics.put("DeliveryLagMs", max(0.0, lag.total_seconds() * 1000))
 
     def _put_off(self, delivery: Delivery, errand: Errand, request_id: str | None) -> None:
         """The endpoint has as many requests under way as it may: the errand comes again, and nobody waits for it meanwhile."""

@@ -170,6 +170,11 @@ class Outcome:
         return self.error is None and self.status_code is not None and 200 <= self.status_code <= 299
 
     @property
+    def kind(self) -> str:
+        """``2xx`` to ``5xx``, or the error where there is one."""
+        return self.error or f"{(self.status_code or 0) // 100}xx"
+
+    @property
     def gone(self) -> bool:
         return self.status_code == 410
 

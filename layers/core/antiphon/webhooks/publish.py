@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.identity.mail import Kind, Mail, Mails
 from antiphon.platform.events import MAIL, Event
+from antiphon.platform.metrics import METRICS, UNMEASURED, Metrics
 from antiphon.realtime.tell import Tell
 from antiphon.search.follow import IndexQueue, errand_of_event, errand_of_removed
 from antiphon.webhooks.model import CALLBACK, Errand, matches
@@ -21,6 +22,7 @@ class Publisher:
     index: IndexQueue
     waiters: Waiters
     tell: Tell
+    metrics: Metrics = UNMEASURED
 
     def publish(self, event: Event) -> int:
         """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
@@ -39,7 +41,15 @@ class Publisher:
             receivers.append(CALLBACK)
         errands = [Errand(event.user_id, endpoint_id, event.id) for endpoint_id in receivers]
         self.queue.send_all(errands, request_id=event.request_id)
+        self._measure(event)
         return len(receivers)
+
+    def _measure(self, event: Event) -> None:
+        """Last, so that what is tried again because a queue did not answer is counted once."""
+        error = event.data.get("error") or {}
+        known = {"kind": event.data.get("kind", ""), "code": error.get("code", "none")}
+        for name, value in event.measured.items():
+            self.metrics.put(name, value, **{each: known[each] for each in METRICS[name].dimensions})
 
     def removed(self, pk: str, sk: str) -> bool:
         """Of a row that is gone: whether it takes something out of the index. Safe to repeat."""

@@ -29,7 +29,8 @@ UNUSABLE = 2
 
 @dataclass(frozen=True)
 class Settings:
-    """``queues``: URLs of the lanes, the highest first; ``engine_settings``: what the engine's name stands before, ``WHISPERX_MODEL_DIR`` and so on."""
+    """``queues``: URLs of the lanes, the highest first; ``engine_settings``: what the engine's name stands before, ``WHISPERX_MODEL_DIR`` and so on;
+    ``deployment``: the name of the stack, for metrics."""
 
     table: str
     region: str
@@ -43,6 +44,7 @@ class Settings:
     log_level: str
     models: Models | None = None
     alive_file: Path | None = None
+    deployment: str = "antiphon"
 
     @classmethod
     def read(cls, kind: str, engine_variable: str, env: Mapping[str, str]) -> Settings:
@@ -61,6 +63,7 @@ class Settings:
             log_level=env.get("LOG_LEVEL", "INFO"),
             models=Models.read(env),
             alive_file=Path(env["ALIVE_FILE"]) if "ALIVE_FILE" in env else None,
+            deployment=env.get("DEPLOYMENT", "antiphon"),
         )
 
     @staticmethod

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Conflict, JobError, LeaseLost
+from antiphon.platform.metrics import UNMEASURED, Metrics
 from antiphon.speech import model
 from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import Change, Failure, Job, Status
@@ -80,6 +81,7 @@ class Worker:
         protection: Protection,
         logger: Logger,
         pulse: Callable[[], None] | None = None,
+        metrics: Metrics = UNMEASURED,
         drain: float = DRAIN,
         exit_now: Callable[[int], Any] = os._exit,
     ) -> None:
@@ -90,6 +92,7 @@ class Worker:
         self._protection = protection
         self._logger = logger
         self._pulse = pulse or Pulse(None)
+        self._metrics = metrics
         self._drain = drain
         self._exit = exit_now
         self._stopping = threading.Event()
@@ -190,7 +193,9 @@ class Worker:
         finally:
             self._running = None
             self._protection.set(False)
-            self._logger.info("job left", extra={"job_id": found.id, "seconds": round(time.monotonic() - started, 3)})
+            seconds = round(time.monotonic() - started, 3)
+            self._logger.info("job left", extra={"job_id": found.id, "seconds": seconds})
+            self._metrics.put("WorkerSeconds", seconds, kind=found.kind.value)
 
     def _claim(self, message: Message, owner: str) -> Job | Outcome:
         while True:

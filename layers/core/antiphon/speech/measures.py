@@ -1,0 +1,52 @@
+"""What the operator's metrics hear of a change of a job. It is stored with the change's event, in the same transaction, so that each change is counted where it is
+told: nothing is counted that did not happen, and nothing that happened is missed.
+
+A round of a job is accepted once, with the first event that tells of it, and ends once: accepted = succeeded + failed + canceled + expired + open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from antiphon.platform.events import Event
+from antiphon.speech.model import FETCHING, LISTENING, TERMINAL, Change, Kind, Status
+
+ENDED: Mapping[Status, str] = {
+    Status.SUCCEEDED: "JobsSucceeded",
+    Status.FAILED: "JobsFailed",
+    Status.CANCELED: "JobsCanceled",
+    Status.EXPIRED: "JobsExpired",
+}
+HEARD = (*LISTENING, Kind.SPEECH)
+"""Jobs whose ``duration`` is one of audio."""
+
+
+def event_of(change: Change) -> Event | None:
+    """The change's event with what is measured of it."""
+    return change.event and replace(change.event, measured=measures_of(change))
+
+
+def measures_of(change: Change) -> Mapping[str, float]:
+    before, after = change.before, change.after
+    found: dict[str, float] = {}
+    if change.event is None or (before is not None and before.status is after.status is not Status.RUNNING):
+        return found
+    if before is None or before.status in TERMINAL or _unheard(before.status, before.stage):
+        found["JobsAccepted"] = 1
+    if after.status in ENDED:
+        found[ENDED[after.status]] = 1
+    if before is not None and after.attempts > before.attempts:
+        if before.status is Status.RUNNING:
+            found["LeaseLost"] = 1
+        else:
+            found["QueueWaitMs"] = after.timings["queued_ms"] - before.timings.get("queued_ms", 0)
+    if after.status is Status.SUCCEEDED and after.kind in HEARD and after.duration and not after.copied:
+        found["AudioSeconds"] = after.duration
+        found["RealTimeFactor"] = after.busy_ms / 1000 / after.duration
+    return found
+
+
+def _unheard(status: Status, stage: str | None) -> bool:
+    """Of a job that waits for its file nobody was told; of one whose file is being fetched, they were."""
+    return status is Status.AWAITING_UPLOAD and stage != FETCHING
