@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.metering import STANDING, QuotaExceeded, Usage, contribution, month_at, month_of
 from antiphon.speech.model import TERMINAL, TRANSITIONS, Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Stale
+from antiphon.tally.model import NAMES
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -172,6 +174,17 @@ class Life(RuleBasedStateMachine):
         sequences = [e.data["sequence"] for e in events]
         assert sequences == sorted(set(sequences)), "data.sequence must grow (W-22)"
         assert len({e.id for e in self.store.events}) == len(self.store.events)
+
+    @invariant()
+    def what_was_accepted_has_ended_or_is_open(self) -> None:
+        """O-05: by what the events count."""
+        counts: Counter[str] = Counter()
+        for event in self.store.events:
+            counts.update(event.counts)
+        into = counts["transcription_accepted"] + counts["transcription_retried"]
+        out = sum(counts[f"transcription_{end}"] for end in ("succeeded", "failed", "canceled"))
+        assert into - out == (self.job.status in (Status.QUEUED, Status.RUNNING))
+        assert counts.keys() <= set(NAMES)
 
     @invariant()
     def a_lease_belongs_to_a_running_job(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,8 @@ class Dispatch:
 @dataclass(frozen=True)
 class Event:
     """``data`` is thin: ids, state, links, below 20 KB; never text of a user, never a presigned address. ``wakes``: the key of a work that
-    jobs have waited for, and that is not done any more."""
+    jobs have waited for, and that is not done any more; ``frees``: the kind of worker that has one job of the user less in hand; ``counts``: what is
+    added to the counters of the hour (see tally)."""
 
     id: str
     user_id: str
@@ -34,3 +35,5 @@ class Event:
     callback_url: str | None = None
     request_id: str | None = None
     wakes: str | None = None
+    frees: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)

@@ -24,6 +24,8 @@ class EventRow(Row):
     callback_url = UnicodeAttribute(null=True)
     request_id = UnicodeAttribute(null=True)
     wakes = UnicodeAttribute(null=True)
+    frees = UnicodeAttribute(null=True)
+    counts = JSONAttribute(null=True)
 
 
 def event_row(rows: type[EventRow], event: Event) -> EventRow:
@@ -38,6 +40,8 @@ def event_row(rows: type[EventRow], event: Event) -> EventRow:
         callback_url=event.callback_url,
         request_id=event.request_id,
         wakes=event.wakes,
+        frees=event.frees,
+        counts=dict(event.counts) or None,
         ttl=int((event.timestamp + KEEP).timestamp()),
     )
 
@@ -53,6 +57,8 @@ def event_of_row(row: EventRow) -> Event:
         callback_url=row.callback_url,
         request_id=row.request_id,
         wakes=row.wakes,
+        frees=row.frees,
+        counts=row.counts or {},
     )
 
 
