@@ -218,6 +218,32 @@ _MEDIA = {
     "error": maybe(ref("JobError")),
     "facts": maybe(ref("MediaFacts")),
 }
+_MANAGED_JOB: Schema = {
+    "id": TEXT,
+    "kind": one_of("transcription", "speech", "document", "edit", "alignment", "diarization", "assignment"),
+    "user_id": an_id("usr"),
+    "tier": TEXT,
+    "lane": TEXT,
+    "status": _JOB["status"],
+    "stage": maybe(TEXT),
+    "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+    "attempts": COUNT,
+    "failures": COUNT,
+    "rounds": COUNT,
+    "engine": maybe(TEXT),
+    "duration": maybe(SECONDS),
+    "characters": maybe(COUNT),
+    "source_bytes": maybe(COUNT),
+    "busy_seconds": SECONDS,
+    "timings": {"type": "object", "additionalProperties": COUNT},
+    "error": maybe(ref("JobError")),
+    "lease": maybe(closed({"owner": TEXT, "expires_at": maybe(TIME)})),
+    "request_id": maybe(TEXT),
+    "created_at": TIME,
+    "queued_at": maybe(TIME),
+    "started_at": maybe(TIME),
+    "finished_at": maybe(TIME),
+}
 _LIMITS = ("audio_seconds", "characters", "tokens", "storage_bytes", "open_jobs", "upload_bytes", "requests_per_minute")
 
 SCHEMAS: dict[str, Schema] = {
@@ -472,7 +498,24 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Deleted": closed({"id": TEXT, "deleted": {"const": True}, "rows": COUNT, "objects": COUNT, "versions": COUNT}),
     "Voice": closed(
-        {"id": TEXT, "name": TEXT, "language": TEXT, "gender": maybe(TEXT), "engine": TEXT, "quality": maybe(TEXT)}
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "language": TEXT,
+            "gender": maybe(TEXT),
+            "engine": TEXT,
+            "quality": maybe(TEXT),
+            "sample_url": maybe({"type": "string", "description": "Its sample; null while it is not made yet."}),
+        }
+    ),
+    "VoiceSample": closed(
+        {
+            "voice": TEXT,
+            "language": TEXT,
+            "engine": TEXT,
+            "text": {"type": "string", "description": "What it says."},
+            "audio_url": {"type": "string", "description": "An MP3, for 15 minutes."},
+        }
     ),
     "KeptSettings": closed(
         {},
@@ -698,6 +741,7 @@ SCHEMAS: dict[str, Schema] = {
                     "creations_per_minute",
                     "key_requests_per_minute",
                     "concurrent_jobs",
+                    "running_jobs",
                     "upload_bytes",
                     "storage_bytes",
                     "audio_minutes",
@@ -709,6 +753,49 @@ SCHEMAS: dict[str, Schema] = {
             ),
         }
     ),
+    "ManagedJob": closed(_MANAGED_JOB),
+    "Queue": closed(
+        {
+            "name": TEXT,
+            "waiting": COUNT,
+            "delayed": COUNT,
+            "in_flight": COUNT,
+            "dead_letters": COUNT,
+            "oldest_seconds": maybe(
+                {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Since when the job is queued that waits the longest; null where none waits, and for queues of other things than jobs.",
+                }
+            ),
+        }
+    ),
+    "Metrics": closed({"per": one_of("hour", "day"), "since": TIME, "until": TIME, "data": many(ref("Span"))}),
+    "Span": closed(
+        {
+            "at": TIME,
+            "jobs": {
+                "type": "object",
+                "additionalProperties": ref("JobCounts"),
+                "description": "By kind; kinds of which nothing happened are left out.",
+            },
+            "deliveries": {**COUNT, "description": "Of webhooks, begun."},
+            "tokens": {**COUNT, "description": "Of the replies in conversations."},
+        }
+    ),
+    "JobCounts": {
+        **closed(
+            {
+                **dict.fromkeys(
+                    ("accepted", "retried", "started", "succeeded", "failed", "rejected", "canceled", "expired"), COUNT
+                ),
+                **dict.fromkeys(("queued_seconds", "busy_seconds", "audio_seconds"), SECONDS),
+                "characters": COUNT,
+                "real_time_factor": maybe({"type": "number", "minimum": 0, "description": "busy ÷ audio."}),
+            }
+        ),
+        "description": "What was accepted or retried has succeeded, failed or was canceled, or is open. Seconds and characters are of what has succeeded.",
+    },
     "Device": closed(_DEVICE),
     "NewDeviceKey": closed({**_DEVICE, "key": {"type": "string", "description": "Shown here and never again."}}),
     "CommandEntry": closed(_COMMAND),
@@ -871,6 +958,7 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "GET /v1/transcriptions/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/speech/{id}/events": {200: {"text/event-stream": _JOB_EVENTS}, 204: None},
     "GET /v1/voices": {200: page(ref("Voice"))},
+    "GET /v1/voices/{id}/sample": {200: ref("VoiceSample")},
     "POST /v1/audio/transcriptions": {
         200: {**_HEARD, "text/event-stream": _OPEN_AI_EVENTS},
         202: ref("Transcription"),
@@ -920,6 +1008,11 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "DELETE /v1/admin/users/{id}/sessions": {204: None},
     "GET /v1/admin/audit": {200: page(ref("AuditEntry"))},
     "GET /v1/admin/tiers": {200: page(ref("Tier"))},
+    "GET /v1/admin/jobs": {200: page(ref("ManagedJob"))},
+    "GET /v1/admin/jobs/{id}": {200: ref("ManagedJob")},
+    "GET /v1/admin/queues": {200: page(ref("Queue"))},
+    "POST /v1/admin/queues/{id}/redrive": {200: closed({"name": TEXT, "moved": COUNT})},
+    "GET /v1/admin/metrics": {200: ref("Metrics")},
     "GET /v1/devices": {200: page(ref("Device"))},
     "POST /v1/devices": {201: ref("NewDeviceKey")},
     "GET /v1/devices/{id}": {200: ref("Device")},

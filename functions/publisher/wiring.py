@@ -15,6 +15,7 @@ from antiphon.realtime.sqs import SqsPushQueue
 from antiphon.realtime.tell import Tell
 from antiphon.search.sqs import SqsIndexQueue
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.tally.dynamo import DynamoTally
 from antiphon.webhooks.dynamo import DynamoEndpointStore
 from antiphon.webhooks.publish import Publisher
 from antiphon.webhooks.sqs import SqsDeadEvents, SqsDeliveryQueue, SqsLanes
@@ -81,6 +82,7 @@ def publisher() -> Publisher:
         index=SqsIndexQueue(sqs, settings.index_queue),
         waiters=DynamoJobStore(table),
         tell=Tell(DynamoConnections(table), SqsPushQueue(sqs, settings.pushes_queue)),
+        tally=DynamoTally(table),
         metrics=EmfMetrics(settings.deployment),
     )
 

@@ -19,6 +19,7 @@ from antiphon.speech.marked import voices_in
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.ports import Mark
 from antiphon.speech.retrying import change
+from antiphon.speech.samples import said_by
 from antiphon.speech.submit import NewJob
 from antiphon.speech.text import format_of
 from antiphon.speech.view import job_view, mark_view
@@ -149,8 +150,27 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         gender: Literal["female", "male"] | None = None,
         engine: Literal["espeak", "kokoro"] | None = None,
     ) -> dict[str, Any]:
-        """All voices of the synthesizer that speaks here. language: `en` or `en-GB`. quality: the grades of Kokoro's makers, A the best."""
-        found = (v for v in wiring.voices if matches(v, language=language, gender=gender, engine=engine))
-        return {"data": [asdict(v) for v in found], "next_cursor": None}
+        """All voices of the synthesizer that speaks here. language: `en` or `en-GB`. quality: the grades of Kokoro's makers, A the best.
+        sample_url: null until the sample is made, which the first worker that starts does for all voices."""
+        found = [v for v in wiring.voices if matches(v, language=language, gender=gender, engine=engine)]
+        made = wiring.samples.made()
+        urls = {v.id: f"/v1/voices/{v.id}/sample" if v.id in made else None for v in found}
+        return {"data": [{**asdict(v), "sample_url": urls[v.id]} for v in found], "next_cursor": None}
+
+    @routes.get("/voices/{voice_id}/sample")
+    def sample(voice_id: Id, me: Me) -> dict[str, Any]:
+        """How the voice sounds: `audio_url` is an MP3, for 15 minutes; `text` what it says. A 404 with the code `sample_not_made` passes."""
+        voice = next((v for v in wiring.voices if v.id == voice_id), None)
+        if voice is None:
+            raise NotFound("There is no such voice; GET /v1/voices lists them.", code="unknown_voice")
+        if voice.id not in wiring.samples.made():
+            raise NotFound("The sample of this voice is not made yet; a worker does it.", code="sample_not_made")
+        return {
+            "voice": voice.id,
+            "language": voice.language,
+            "engine": voice.engine,
+            "text": said_by(voice),
+            "audio_url": wiring.samples.address(voice),
+        }
 
     return routes

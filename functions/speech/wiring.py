@@ -35,6 +35,7 @@ from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.remove import Remove
 from antiphon.speech.revise import Revise
 from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.samples import Samples
 from antiphon.speech.steps import SubmitStep
 from antiphon.speech.submit import NewJob, Submit
 from antiphon.speech.view import estimate_view
@@ -129,6 +130,7 @@ class Wiring:
         )
         self.guard = Guard(allow_local=settings.allow_local_callbacks, own=(settings.issuer,))
         self.voices = catalogue(settings.synthesizer)
+        self.samples = Samples(objects=self.objects, bucket=settings.results_bucket, voices=self.voices)
 
     def estimate(self, caller: Caller, kind: Kind, new: NewJob) -> dict[str, Any]:
         amount = self.submit.amount(caller, kind, new)

@@ -8,7 +8,7 @@ from functools import partial
 from aws_lambda_powertools import Logger
 
 from antiphon.engines.registry import make_synthesizer
-from antiphon.engines.voices import voice_for
+from antiphon.engines.voices import catalogue, voice_for
 from antiphon.identity.tiers import TIERS
 from antiphon.media.encode import Encoder
 from antiphon.platform.clock import system_clock
@@ -18,6 +18,8 @@ from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.pace import Paced
 from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.s3 import S3Objects, s3_client
+from antiphon.speech.samples import Samples
+from antiphon.speech.sampling import MakeSamples
 from antiphon.speech.synthesize import Synthesize
 from antiphon.weights.ready import bring_models
 from antiphon.work.health import Pulse
@@ -39,16 +41,26 @@ def make_worker(logger: Logger) -> Worker:
     table = Table(settings.table, settings.region)
     store = DynamoJobStore(table)
     sqs = sqs_client(settings.region)
+    objects = S3Objects(s3_client(settings.region), system_clock)
+    voices, work_dir = catalogue(settings.engine), own_folder(settings.work_dir)
     work = Synthesize(
         store=store,
-        objects=S3Objects(s3_client(settings.region), system_clock),
+        objects=objects,
         engine=engine,
         encoders=Encoder,
         results_bucket=settings.results_bucket,
         voice_for=partial(voice_for, settings.engine),
         max_characters=max(limits.speech_characters for limits in TIERS.values()),
-        work_dir=own_folder(settings.work_dir),
+        work_dir=work_dir,
         clock=system_clock,
+    )
+    make_samples = MakeSamples(
+        samples=Samples(objects=objects, bucket=settings.results_bucket, voices=voices),
+        voices=voices,
+        engine=engine,
+        encoders=Encoder,
+        work_dir=work_dir,
+        logger=logger,
     )
     return Worker(
         lanes=[SqsLane(sqs, name, url, int(settings.lease.total_seconds())) for name, url in settings.queues],
@@ -60,4 +72,5 @@ def make_worker(logger: Logger) -> Worker:
         logger=logger,
         pulse=pulse,
         metrics=EmfMetrics(settings.deployment),
+        between=make_samples,
     )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 import httpx
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from infra.local.home import REGION
@@ -121,6 +122,43 @@ def test_an_administrator_finds_and_suspends(
     expect(row.locator(".badge")).to_have_text("Suspended")
     row.get_by_role("button", name="Log").click()
     expect(page.get_by_role("dialog")).to_contain_text("register")
+
+
+def test_an_administrator_sees_jobs_queues_and_what_happened(page: Page, stack: LocalStack) -> None:
+    page.goto("/speech")
+    page.get_by_label("Text", exact=True).fill("Nobody else reads this.")
+    page.get_by_role("button", name="Speak").click()
+    expect(page.locator(".badge").first).to_have_text("Done", timeout=60_000)
+    own = page.evaluate("async () => (await import('/app/session.js')).user.value")
+    environment = {**os.environ, "AWS_ENDPOINT_URL": stack.endpoint, **keys_of(stack)}
+    subprocess.run([sys.executable, "-m", "infra.local.admin", own["email"]], cwd=ROOT, env=environment, check=True)
+    page.goto("/admin")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    page.get_by_label("User").fill(own["id"])
+    page.get_by_label("User").press("Tab")
+    page.get_by_label("Kind").select_option("speech")
+    row = page.get_by_role("list", name="Jobs").locator("details")
+    expect(row).to_have_count(1)
+    row.locator("summary").click()
+    expect(row).to_contain_text(own["id"])
+    expect(row).not_to_contain_text("Nobody else")
+    page.get_by_label("State").select_option("failed")
+    expect(page.get_by_text("Nothing fits.")).to_be_visible()
+    page.get_by_role("link", name="Queues", exact=True).click()
+    sqs = stack.client("sqs")
+    sqs.send_message(
+        QueueUrl=stack.outputs["IndexDeadLettersUrl"], MessageBody='{"kind": "message", "user_id": "usr_x"}'
+    )
+    queue = page.get_by_role("list", name="Queues").locator(".row", has_text="index")
+    queue.get_by_role("button", name="Bring back").click()
+    expect(page.get_by_role("status").filter(has_text="1 are on their way again.")).to_be_visible()
+    page.get_by_role("link", name="Activity", exact=True).click()
+    expect(page.get_by_role("list", name="Activity")).to_contain_text("speech")
+    for screen in ("/admin/jobs", "/admin/queues", "/admin/activity", "/dashboard"):
+        page.goto(screen)
+        page.locator("main .rows").first.wait_for()
+        found = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+        assert not found, (screen, [v["id"] for v in found])
 
 
 def keys_of(stack: LocalStack) -> dict[str, str]:

@@ -82,6 +82,18 @@ def test_text_is_spoken_and_each_sentence_is_reached(page: Page) -> None:
     expect(page.locator(".segment").nth(1)).to_have_class("segment now")
 
 
+def test_a_voice_is_heard_without_a_job(page: Page) -> None:
+    page.goto("/speech")
+    button = page.get_by_role("button", name="Listen to American English, woman")
+    while button.is_disabled():  # its sample is being made
+        page.reload()
+        button.wait_for()
+    with page.expect_response(lambda answer: "/samples/" in answer.url) as heard:
+        button.click()
+    assert heard.value.ok
+    expect(page.get_by_text("Nothing is spoken yet")).to_be_visible()
+
+
 def test_a_voice_that_does_not_exist_is_named(page: Page, watched: Watched) -> None:
     watched.allowed.append("422")
     page.goto("/speech")

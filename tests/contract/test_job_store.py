@@ -272,7 +272,7 @@ def test_use_is_counted_with_the_change_and_given_back_with_its_end(store: JobSt
     longer = model.advance(job, owner="w1", lease=LEASE, now=NOW, duration=90.0)
     for _ in range(2):
         store.apply(longer)
-    assert store.usage(USER, "2026-11") == Usage(1, 1234, 90_000)
+    assert store.usage(USER, "2026-11") == Usage(1, 1234, 90_000, running_transcription=1)
     with pytest.raises(Stale):
         store.apply(model.advance(job, owner="w1", lease=LEASE, now=NOW, duration=900.0))
     failed = model.fail(longer.after, Failure("x", "y"), NOW, owner="w1")
@@ -465,7 +465,7 @@ def waiting(store: JobStore, first: Job, second: Job) -> Job:
 
 def test_who_waits_for_a_work_is_found_until_it_does_so_no_more(store: JobStore) -> None:
     first = running(store)
-    second = waiting(store, first, queued(store, 2))
+    second = waiting(store, first, queued(store, 2, tier="premium"))
     assert store.get(USER, Kind.TRANSCRIPTION, second.id) == second
     assert list(store.waiting(USER, "k")) == [Dispatch("transcription", "standard", second.id)]
     assert list(store.waiting(USER, "other")) == []
@@ -485,10 +485,10 @@ def test_nobody_waits_for_a_job_that_has_ended(store: JobStore) -> None:
     ended = model.finish(first, owner="w1", now=NOW)
     store.apply(ended)
     with pytest.raises(Stale):
-        waiting(store, first, queued(store, 2))
+        waiting(store, first, queued(store, 2, tier="premium"))
     store.delete(ended.after)
     with pytest.raises(Stale):
-        waiting(store, first, queued(store, 3))
+        waiting(store, first, queued(store, 3, tier="premium"))
     assert list(store.waiting(USER, "k")) == []
 
 
@@ -506,8 +506,8 @@ def test_a_deleted_job_leaves_no_row_that_names_it(store: JobStore) -> None:
 def test_after_its_deletion_only_events_name_a_job_and_the_receipt_counts_all_else(store: DynamoJobStore) -> None:
     """PEERS 4, row 9: looked for in every attribute of every row. Events (ids and states, nothing of the content) are gone after a week."""
     first = running(store)
-    second = waiting(store, first, queued(store, 2, request_key="asked"))
-    third = model.create(new(3, request_key="asked too"), NOW)
+    second = waiting(store, first, queued(store, 2, tier="premium", request_key="asked"))
+    third = model.create(new(3, tier="premium", request_key="asked too"), NOW)
     store.apply(third, holding=holding("asked too"))
     claim = model.claim(third.after, owner="w3", message_id="m", lease=LEASE, now=NOW)
     store.apply(claim)

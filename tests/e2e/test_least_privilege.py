@@ -59,6 +59,11 @@ RARE = {
         (role, "FrequentWords"): "only when a word stands in more places than are read at once"
         for role in ("Search", "Messages", "Documents", "Agent")
     },
+    **{
+        (role, "AwaitTurn"): "only when a user has more jobs at once than the tier lets run"
+        for role in ("Reader", "Editor")
+    },
+    ("Publisher", "Turns"): "only when a user has more jobs at once than the tier lets run",
     ("Janitor", "Due"): "counted where the janitor ran; a run of the suite may be over before its minute",
 }
 """Statements whose moment does not come in a run of minutes; unit and integration tests hold what they are for."""

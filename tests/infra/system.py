@@ -170,6 +170,10 @@ class System:
                 return self.templates[stack]["Mappings"][name][first][second]
             case {"Fn::If": [condition, then, otherwise]}:
                 return self._resolve(stack, then if self._holds(stack, condition) else otherwise)
+            case {"Fn::Join": [separator, list(parts)]}:
+                return str(separator).join(self._resolve(stack, part) for part in parts)
+            case {"Fn::Split": [separator, text]}:
+                return self._resolve(stack, text).split(separator)
             case {"Fn::Equals": [left, right]}:
                 return self._resolve(stack, left) == self._resolve(stack, right)
             case {"Condition": str(name)} if len(value) == 1:

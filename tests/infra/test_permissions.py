@@ -199,8 +199,8 @@ def folders(system: System, actions: set[str], role: str | None = None) -> set[t
 
 @pytest.mark.parametrize("role", ["api/AuthRole", "jobs/JanitorRole"])
 def test_an_erasure_reaches_every_place_to_which_anybody_may_write(cloud: System, role: str) -> None:
-    """U-40: of a user's own drops too, for which no role of ours is needed."""
-    written = folders(cloud, {"s3:PutObject"})
+    """U-40: of a user's own drops too, for which no role of ours is needed. Samples of voices are of nobody."""
+    written = {place for place in folders(cloud, {"s3:PutObject"}) if place[1] != "samples"}
     reached = folders(cloud, {"s3:DeleteObjectVersion"}, role)
     assert reached == folders(cloud, {"s3:AbortMultipartUpload"}, role)
     uploads = next(bucket for bucket, folder in written if folder == "uploads")

@@ -25,15 +25,18 @@ def test_the_table_can_be_restored_and_is_not_deleted(cloud: System) -> None:
 
 def test_the_table_is_the_one_that_the_code_reads(cloud: System) -> None:
     (table,) = cloud.all("AWS::DynamoDB::Table")
-    (index,) = table.properties["GlobalSecondaryIndexes"]
-    due = Row.due
+    waiting, everybodys = table.properties["GlobalSecondaryIndexes"]
     attributes = Row.get_attributes()
     keys = {"HASH": Row._hash_key_attribute(), "RANGE": Row._range_key_attribute()}
     assert {key["KeyType"]: key["AttributeName"] for key in table.properties["KeySchema"]} == {
         kind: key.attr_name for kind, key in keys.items() if key is not None
     }
-    assert index["IndexName"] == due.Meta.index_name
-    assert [key["AttributeName"] for key in index["KeySchema"]] == ["gsi1pk", "gsi1sk"]
+    assert waiting["IndexName"] == Row.due.Meta.index_name
+    assert [key["AttributeName"] for key in waiting["KeySchema"]] == ["gsi1pk", "gsi1sk"]
+    assert everybodys["IndexName"] == Row.age.Meta.index_name
+    assert [key["AttributeName"] for key in everybodys["KeySchema"]] == ["gsi2pk", "gsi2sk"]
+    # With the other attributes every chunk of a job would be written to the index too.
+    assert everybodys["Projection"] == {"ProjectionType": "KEYS_ONLY"}
     assert {each["AttributeName"] for each in table.properties["AttributeDefinitions"]} <= set(attributes)
     assert table.properties["TimeToLiveSpecification"]["AttributeName"] in attributes
 

@@ -19,6 +19,7 @@ from antiphon.platform.table import Table
 from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech.memory import MemoryJobStore
+from antiphon.tally.dynamo import DynamoTally
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.dynamo import DynamoDeliveryStore, DynamoEndpointStore, DynamoEventStore
 from antiphon.webhooks.memory import MemoryVault
@@ -53,7 +54,7 @@ class Rows:
             DynamoDeliveryStore(table),
             DynamoEventStore(table),
         )
-        self.outbox, self.slots = table.bind(EventRow), DynamoSlots(table)
+        self.outbox, self.slots, self.tally = table.bind(EventRow), DynamoSlots(table), DynamoTally(table)
 
 
 class Run:
@@ -62,7 +63,7 @@ class Run:
     def __init__(self, rows: Rows, sqs: Any, urls: dict[str, str], faults: Faults, number: int) -> None:
         self.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC) + timedelta(days=number)
         self.user, self.faults, self.sqs, self.urls = f"usr_{number:026d}", faults, sqs, urls
-        self.endpoints, self.deliveries = rows.endpoints, rows.deliveries
+        self.endpoints, self.deliveries, self.tally = rows.endpoints, rows.deliveries, rows.tally
         self.queue = SqsDeliveryQueue(sqs, urls["deliveries"])
         self.wire = Wire()
         endpoint_id = derived_id("whk", self.now, self.user)
@@ -73,7 +74,7 @@ class Run:
         )
         self.event = Event(
             derived_id("evt", self.now, self.user), self.user, "speech.queued", self.now, {"id": "job_1"},
-            Dispatch("speech", "standard", f"job_{number}"), "https://b.example.com",
+            Dispatch("speech", "standard", f"job_{number}"), "https://b.example.com", counts={"speech_accepted": 1},
         )  # fmt: skip
         event_row(rows.outbox, self.event).save()
         clock: Callable[[], datetime] = lambda: self.now  # noqa: E731
@@ -85,6 +86,7 @@ class Run:
             MemoryIndexQueue(),
             MemoryJobStore(),
             nobody(),
+            self.tally,
         )
         self.deliverer = Deliverer(
             self.endpoints, secrets, self.deliveries, rows.events, self.queue, rows.slots, self.wire, clock, lambda: 0.5
@@ -133,13 +135,16 @@ class Run:
             assert (found.status, found.due_at) == ("succeeded", None), where
             assert [a.number for a in found.attempts] == list(range(1, found.planned + 1)), where
         assert list(self.deliveries.due(self.now + timedelta(days=1))) == [], where
+        day = self.event.timestamp
+        (hour,) = self.tally.hours(day, day + timedelta(hours=1))
+        assert hour.counts == {"speech_accepted": 1, "deliveries": 2}, where
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_call_is_the_last_the_receiver_hears_of_the_change_once(
     kind: str, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """W-21, Q-10, Q-20: at least one request, exactly one webhook-id and one body, each attempt once in the log, nothing left that is due."""
+    """W-21, Q-10, Q-20: at least one request, exactly one webhook-id and one body, each attempt once in the log, nothing left that is due, and it is counted once (Q-12)."""
     sqs = boto3.client("sqs", region_name=REGION)
     # The clock of the queue is not ours to move: its delays are left out here and held by test_deliver.py.
     sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: {**params, "DelaySeconds": 0})

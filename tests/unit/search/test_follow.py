@@ -11,6 +11,7 @@ from antiphon.search.memory import MemoryIndexQueue
 from antiphon.search.model import Errand, Kind
 from antiphon.search.sqs import SqsIndexQueue, errand_of
 from antiphon.speech.memory import MemoryJobStore
+from antiphon.tally.memory import MemoryTally
 from antiphon.webhooks.memory import MemoryDeliveryQueue, MemoryEndpointStore, MemoryLanes
 from antiphon.webhooks.publish import Publisher
 
@@ -20,7 +21,14 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def test_what_can_be_found_goes_to_the_index_and_what_is_gone_leaves_it() -> None:
     index = MemoryIndexQueue()
     publisher = Publisher(
-        MemoryEndpointStore(), MemoryLanes(), MemoryDeliveryQueue(), MemoryMails(), index, MemoryJobStore(), nobody()
+        MemoryEndpointStore(),
+        MemoryLanes(),
+        MemoryDeliveryQueue(),
+        MemoryMails(),
+        index,
+        MemoryJobStore(),
+        nobody(),
+        MemoryTally(),
     )
     publisher.publish(Event("evt_1", "usr_1", "message.created", NOW, {"id": "msg_1", "conversation_id": "conv_1"}))
     publisher.publish(Event("evt_2", "usr_1", "transcription.succeeded", NOW, {"id": "job_1"}))

@@ -57,7 +57,7 @@ def test_a_transcription_counts_its_place_its_bytes_and_its_length(store: Memory
     waiting = done(store, model.create(job(), NOW))
     assert used(store) == Usage(open_jobs=1, storage_bytes=1_000)
     running = heard(store, claimed(store, waiting), 120.0, 30.0)
-    assert used(store) == Usage(1, 1_000, audio_ms=120_000)
+    assert used(store) == Usage(1, 1_000, audio_ms=120_000, running_transcription=1)
     done(store, model.finish(running, owner="w", now=NOW, duration=119.5))
     assert used(store) == Usage(0, 1_000, audio_ms=119_500)
 

@@ -18,6 +18,7 @@ from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.metering import STANDING, QuotaExceeded, Usage, contribution, month_at, month_of
 from antiphon.speech.model import TERMINAL, TRANSITIONS, Change, Checkpoint, Failure, Job, Kind, Source, Status
 from antiphon.speech.ports import Stale
+from antiphon.tally.model import NAMES
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -177,12 +178,19 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def what_was_accepted_has_ended_or_is_open(self) -> None:
-        """O-05: conservation, for the round that goes on and for all before it."""
+        """O-05: conservation, for the round that goes on and for all before it: by what is measured, and by what the tally counts."""
         counted = Counter[str]()
         for event in self.store.events:
             counted.update(event.measured)
         open_now = self.job.status not in {*TERMINAL, Status.AWAITING_UPLOAD}
         assert counted["JobsAccepted"] == sum(counted[name] for name in ENDED.values()) + open_now
+        counts: Counter[str] = Counter()
+        for event in self.store.events:
+            counts.update(event.counts)
+        into = counts["transcription_accepted"] + counts["transcription_retried"]
+        out = sum(counts[f"transcription_{end}"] for end in ("succeeded", "failed", "canceled"))
+        assert into - out == (self.job.status in (Status.QUEUED, Status.RUNNING))
+        assert counts.keys() <= set(NAMES)
 
     @invariant()
     def a_lease_belongs_to_a_running_job(self) -> None:

@@ -205,6 +205,8 @@ class Desk:
             clock=clock,
         )
         self._made = 0
+        self.tier = "premium"
+        """Lets two of one user's jobs run at once."""
 
     def transcriber(self, diarizer: Crowd | None) -> Transcribe:
         return Transcribe(
@@ -227,7 +229,7 @@ class Desk:
         self.objects.put(UPLOADS, key, body, content_type=content_type)
         version = self.objects.objects[UPLOADS, key].version
         source = Source(UPLOADS, key, version, "1", len(body), content_type, filename)
-        job = Job(id, kind, USER, Status.QUEUED, self.clock(), source=source, options=options)
+        job = Job(id, kind, USER, Status.QUEUED, self.clock(), source=source, options=options, tier=self.tier)
         self.store.apply(model.create(job, self.clock()))
         return self.now(job)
 

@@ -23,6 +23,11 @@ FREE = TIERS["free"]
 MONTH = "2026-11"
 
 
+@pytest.fixture(autouse=True)
+def free(desk: Desk) -> None:
+    desk.tier = "free"
+
+
 def handle(desk: Desk, job: Job) -> Outcome:
     """The job's message, by a worker, from claim to its end."""
     work: Any = desk.transcribe if job.kind is Kind.TRANSCRIPTION else desk.synthesize

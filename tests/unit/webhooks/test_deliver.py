@@ -20,6 +20,7 @@ from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.model import Job
 from antiphon.speech.model import Kind as JobKind
 from antiphon.speech.model import Status as JobStatus
+from antiphon.tally.memory import MemoryTally
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.memory import (
     MemoryDeliveryQueue,
@@ -77,9 +78,17 @@ class World:
         self.wire = Wire(list(outcomes) or [Outcome(200, None, 5)])
         self.index = MemoryIndexQueue()
         self.jobs = MemoryJobStore()
-        self.metrics = MemoryMetrics()
+        self.metrics, self.tally = MemoryMetrics(), MemoryTally()
         self.publisher = Publisher(
-            self.endpoints, self.lanes, self.queue, MemoryMails(), self.index, self.jobs, nobody(), self.metrics
+            self.endpoints,
+            self.lanes,
+            self.queue,
+            MemoryMails(),
+            self.index,
+            self.jobs,
+            nobody(),
+            self.tally,
+            self.metrics,
         )
         self.slots = MemorySlots()
         self.secrets = Secrets(MemoryVault(), clock)
@@ -542,7 +551,7 @@ def test_when_a_work_is_not_done_any_more_those_that_waited_for_it_go_to_their_l
     world = World(clock)
     lease = timedelta(seconds=60)
     for number in (1, 2):
-        job = Job(f"job_{number}", JobKind.SPEECH, USER, JobStatus.QUEUED, clock(), lane="priority")
+        job = Job(f"job_{number}", JobKind.SPEECH, USER, JobStatus.QUEUED, clock(), lane="priority", tier="premium")
         world.jobs.apply(model.create(job, clock()))
     claims = [
         model.claim(job, owner="w", message_id="m", lease=lease, now=clock())
@@ -591,3 +600,37 @@ def test_what_an_event_measured_is_told_when_it_is_published(clock: HeldClock) -
         ("JobsFailed", 1, {"kind": "speech", "code": "voice_unknown"}),
         ("ReuseDetected", 1, {}),
     ]
+
+
+def test_when_a_turn_is_free_the_oldest_that_waits_for_it_goes_to_its_lane(clock: HeldClock) -> None:
+    """Q-40: the message goes to the lane of the job; the same event twice sends it twice."""
+    world = World(clock)
+    jobs = [Job(f"job_{n}", JobKind.SPEECH, USER, JobStatus.QUEUED, clock()) for n in range(3)]
+    for job in jobs:
+        world.jobs.apply(model.create(job, clock()))
+
+    def now(job: Job) -> Job:
+        found = world.jobs.get(USER, JobKind.SPEECH, job.id)
+        assert found
+        return found
+
+    lease = timedelta(seconds=60)
+    world.jobs.apply(model.claim(now(jobs[0]), owner="w", message_id="m", lease=lease, now=clock()))
+    for job in jobs[1:]:
+        world.jobs.apply(model.await_turn(now(job), clock()), crowded=True)
+    ended = model.finish(now(jobs[0]), owner="w", now=clock())
+    world.jobs.apply(ended)
+    assert ended.event
+    for _ in range(2):
+        world.publisher.publish(ended.event)
+    assert world.lanes.sent == [(USER, Dispatch("speech", "standard", "job_1"), None)] * 2
+
+
+def test_an_event_is_counted_once_with_the_deliveries_that_it_begins(clock: HeldClock) -> None:
+    """Q-12"""
+    world = World(clock)
+    event = world.event(counts={"speech_succeeded": 1}, callback_url="https://b.example.com")
+    for _ in range(2):
+        world.publisher.publish(event)
+    (hour,) = world.tally.hours(clock() - timedelta(hours=1), clock() + timedelta(hours=1))
+    assert hour.counts == {"speech_succeeded": 1, "deliveries": 2}

@@ -14,6 +14,7 @@ from antiphon.platform.ids import derived_id
 from antiphon.realtime.memory import nobody
 from antiphon.search.memory import MemoryIndexQueue
 from antiphon.speech.memory import MemoryJobStore
+from antiphon.tally.memory import MemoryTally
 from antiphon.webhooks.deliver import Deliverer
 from antiphon.webhooks.memory import (
     MemoryDeliveryQueue,
@@ -99,7 +100,14 @@ class System:
 
         queue = mortal(self.queue)
         self.publisher = Publisher(
-            mortal(endpoints), MemoryLanes(), queue, MemoryMails(), MemoryIndexQueue(), MemoryJobStore(), nobody()
+            mortal(endpoints),
+            MemoryLanes(),
+            queue,
+            MemoryMails(),
+            MemoryIndexQueue(),
+            MemoryJobStore(),
+            nobody(),
+            mortal(MemoryTally()),
         )
         self.deliverer = Deliverer(
             mortal(endpoints), secrets, mortal(self.deliveries), mortal(self.events), queue, mortal(MemorySlots()),

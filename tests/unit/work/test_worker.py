@@ -333,3 +333,28 @@ def test_a_message_without_work_needs_no_protection(bench: Bench) -> None:
     job, _ = bench.job()
     bench.store.apply(model.cancel(job, bench.clock()))
     assert bench.handle(protection=Forbidden()).what == "deleted"
+
+
+def test_a_job_waits_for_one_piece_of_what_is_done_between_jobs_at_most(bench: Bench) -> None:
+    """One that comes meanwhile is worked on next, and the other pieces after it."""
+    began, go = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def between() -> None:
+        done.append("piece")
+        began.set()
+        assert go.wait(SOON)
+
+    def script(job: Job, lease: Lease, prepared: Any) -> None:
+        done.append("job")
+        bench.finish(job, lease)
+
+    bench.work.script = script
+    running = Running(bench, between=between)
+    assert began.wait(SOON)
+    job, _ = bench.job()
+    assert settled(lambda: bool(running.worker._inbox._held))
+    go.set()
+    assert settled(lambda: bench.now(job).terminal)
+    running.stop()
+    assert done[:2] == ["piece", "job"]

@@ -2,7 +2,7 @@ import { get } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { said, t } from "../i18n.js";
 
-const STATES = {
+export const STATES = {
   awaiting_upload: said("Waiting for the file"),
   queued: said("Queued"),
   running: said("Working"),

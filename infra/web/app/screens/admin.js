@@ -1,15 +1,39 @@
 import { get, patch, remove } from "../api.js";
 import { html, useState } from "../html.js";
-import { moment, t } from "../i18n.js";
+import { moment, said, t } from "../i18n.js";
+import { Activity } from "../parts/activity.js";
+import { Jobs } from "../parts/all_jobs.js";
 import { confirmed, Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Pages, usePages } from "../parts/load.js";
+import { Queues } from "../parts/queues.js";
 import { say, sayError } from "../parts/toast.js";
 
 const TIERS = ["free", "premium", "enterprise"];
 const ROLES = ["user", "admin"];
 
-export default function Admin() {
+const PARTS = {
+  people: [said("People"), People],
+  jobs: [said("Jobs"), Jobs],
+  queues: [said("Queues"), Queues],
+  activity: [said("Activity"), Activity],
+};
+
+export default function Admin({ rest: [first] }) {
+  const part = first in PARTS ? first : "people";
+  const [, Part] = PARTS[part];
+  return html`<div class="page">
+    <header>
+      <h1>${t("Administration")}</h1>
+      <div class="actions">
+        ${Object.entries(PARTS).map(([name, [title]]) => html`<a class="button" href="/admin/${name}" aria-current=${name === part ? "page" : undefined}>${t(title)}</a>`)}
+      </div>
+    </header>
+    <${Part} />
+  </div>`;
+}
+
+function People() {
   const [sought, setSought] = useState("");
   const [email, setEmail] = useState("");
   const [log, setLog] = useState(null);
@@ -34,14 +58,10 @@ export default function Admin() {
     event.preventDefault();
     setEmail(sought.trim());
   };
-  return html`<div class="page">
-    <header>
-      <h1>${t("Administration")}</h1>
-      <form class="inline" role="search" onSubmit=${onSubmit}>
-        <input type="search" aria-label=${t("Address")} placeholder=${t("The whole address")} dir="ltr" value=${sought} onInput=${({ target }) => setSought(target.value)} />
-        <button><${Icon} name="search" /> ${t("Find")}</button>
-      </form>
-    </header>
+  return html`<form class="inline" role="search" onSubmit=${onSubmit}>
+      <input type="search" aria-label=${t("Address")} placeholder=${t("The whole address")} dir="ltr" value=${sought} onInput=${({ target }) => setSought(target.value)} />
+      <button><${Icon} name="search" /> ${t("Find")}</button>
+    </form>
     <${Pages}
       of=${users}
       label=${t("People")}
@@ -56,8 +76,7 @@ export default function Admin() {
       </div>`}
       empty=${html`<p class="muted">${t("Nobody has this address.")}</p>`}
     />
-    ${log && html`<${Log} user=${log} onClose=${() => setLog(null)} />`}
-  </div>`;
+    ${log && html`<${Log} user=${log} onClose=${() => setLog(null)} />`}`;
 }
 
 function Log({ user, onClose }) {

@@ -3,6 +3,8 @@ import { html, useEffect, useState } from "../html.js";
 import { ago, clock, number, said, t } from "../i18n.js";
 import { State } from "../parts/job.js";
 import { Failed, Loading, useLoad } from "../parts/load.js";
+import { Queues } from "../parts/queues.js";
+import { user } from "../session.js";
 
 const EVERY = 3_000;
 const KINDS = [
@@ -57,6 +59,7 @@ export default function Dashboard() {
         )}
       </ul>
     </section>
+    ${user.value?.role === "admin" && html`<h2>${t("Queues")}</h2><${Queues} isLive=${isLive} />`}
     <h2>${t("Newest work")}</h2>
     <ul class="rows" aria-label=${t("Newest work")}>
       ${all

@@ -10,18 +10,6 @@ import { go } from "../router.js";
 
 const FORMATS = ["mp3", "opus", "aac", "flac", "wav", "pcm"];
 
-const SAMPLE = "1, 2, 3, 4, 5.";
-
-// The job, once it has ended well. The same text in the same voice is made once a day.
-async function spoken(job) {
-  for (;;) {
-    if (job.status === "succeeded") return job;
-    if (!OPEN.has(job.status)) throw new Error(job.error?.detail ?? job.status);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    job = await get(`/v1/speech/${job.id}`);
-  }
-}
-
 const titleOf = (text) => text.trim().split(/\s*\n/)[0].slice(0, 80);
 
 export default function Speech({ rest: [open] }) {
@@ -89,7 +77,7 @@ function Gallery({ of, chosen, choose }) {
   useEffect(() => () => playing.current?.pause(), []);
   const listen = async (voice) => {
     try {
-      const { audio_url: sample } = await spoken(await post("/v1/speech", { input: SAMPLE, voice: voice.id, format: "mp3", title: voice.name }));
+      const { audio_url: sample } = await get(voice.sample_url);
       playing.current?.pause();
       playing.current = new Audio(sample);
       await playing.current.play();
@@ -112,7 +100,7 @@ function Gallery({ of, chosen, choose }) {
         .filter((voice) => !language || voice.language === language)
         .map(
           (voice) => html`<li class="row" key=${voice.id}>
-            <button class="quiet icon-only" aria-label=${t("Listen to {name}", { name: voice.name })} onClick=${() => listen(voice)}><${Icon} name="play" /></button>
+            <button class="quiet icon-only" aria-label=${t("Listen to {name}", { name: voice.name })} disabled=${!voice.sample_url} onClick=${() => listen(voice)}><${Icon} name="play" /></button>
             <div class="grow">
               <strong dir="auto">${voice.name}</strong>
               <span class="small">${[voice.language, voice.gender, voice.quality].filter(Boolean).join(" · ")}</span>

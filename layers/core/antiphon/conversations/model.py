@@ -190,7 +190,9 @@ def created_event(message: Message, now: datetime, request_id: str | None) -> Ev
         "links": {"self": f"/v1/conversations/{message.conversation_id}/messages"},
         "conversation_id": message.conversation_id,
     }
+    tokens = (message.tokens_in or 0) + (message.tokens_out or 0)
     return Event(
+        counts={"tokens": tokens} if tokens else {},
         id=derived_id("evt", now, message.id, "created"),
         user_id=message.user_id,
         type="message.created",

@@ -15,12 +15,13 @@ DEFAULT = "free"
 @dataclass(frozen=True)
 class Limits:
     """creations_per_minute: requests that make something; key_requests_per_minute: of all API keys together, so that a program leaves
-    its owner room; concurrent_jobs: that wait or run; upload_bytes: of one file; storage_bytes: of all; audio_minutes, characters, tokens: per month; speech_characters: of one request; lane: of the queues."""
+    its owner room; concurrent_jobs: that wait or run; running_jobs: of them, that workers of one kind have in hand; upload_bytes: of one file; storage_bytes: of all; audio_minutes, characters, tokens: per month; speech_characters: of one request; lane: of the queues."""
 
     requests_per_minute: int
     creations_per_minute: int
     key_requests_per_minute: int
     concurrent_jobs: int
+    running_jobs: int
     upload_bytes: int
     storage_bytes: int
     audio_minutes: int
@@ -37,6 +38,7 @@ TIERS: Mapping[str, Limits] = MappingProxyType(
             creations_per_minute=300,
             key_requests_per_minute=1_000,
             concurrent_jobs=100,
+            running_jobs=1,
             upload_bytes=500 * MIB,
             storage_bytes=20 * GIB,
             audio_minutes=600,
@@ -50,6 +52,7 @@ TIERS: Mapping[str, Limits] = MappingProxyType(
             creations_per_minute=900,
             key_requests_per_minute=2_500,
             concurrent_jobs=1_000,
+            running_jobs=4,
             upload_bytes=5_000 * MIB,
             storage_bytes=500 * GIB,
             audio_minutes=6_000,
@@ -63,6 +66,7 @@ TIERS: Mapping[str, Limits] = MappingProxyType(
             creations_per_minute=3_000,
             key_requests_per_minute=10_000,
             concurrent_jobs=10_000,
+            running_jobs=16,
             upload_bytes=5_000 * MIB,
             storage_bytes=10_000 * GIB,
             audio_minutes=60_000,

@@ -23,7 +23,8 @@ class Dispatch:
 @dataclass(frozen=True)
 class Event:
     """``data`` is thin: ids, state, links, below 20 KB; never text of a user, never a presigned address. ``wakes``: the key of a work that
-    jobs have waited for, and that is not done any more. ``measured``: what the operator's metrics hear with it, by their names."""
+    jobs have waited for, and that is not done any more; ``frees``: the kind of worker that has one job of the user less in hand; ``counts``: what is
+    added to the counters of the hour (see tally); ``measured``: what the operator's metrics hear with it, by their names."""
 
     id: str
     user_id: str
@@ -35,3 +36,5 @@ class Event:
     request_id: str | None = None
     wakes: str | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
+    frees: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)

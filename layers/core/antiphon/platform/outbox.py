@@ -25,6 +25,8 @@ class EventRow(Row):
     request_id = UnicodeAttribute(null=True)
     wakes = UnicodeAttribute(null=True)
     measured = JSONAttribute(null=True)
+    frees = UnicodeAttribute(null=True)
+    counts = JSONAttribute(null=True)
 
 
 def event_row(rows: type[EventRow], event: Event) -> EventRow:
@@ -40,6 +42,8 @@ def event_row(rows: type[EventRow], event: Event) -> EventRow:
         request_id=event.request_id,
         wakes=event.wakes,
         measured=dict(event.measured) or None,
+        frees=event.frees,
+        counts=dict(event.counts) or None,
         ttl=int((event.timestamp + KEEP).timestamp()),
     )
 
@@ -56,6 +60,8 @@ def event_of_row(row: EventRow) -> Event:
         request_id=row.request_id,
         wakes=row.wakes,
         measured=row.measured or {},
+        frees=row.frees,
+        counts=row.counts or {},
     )
 
 

@@ -20,13 +20,13 @@ HIDDEN = 60
 
 
 def send_back(client: SQSClient, queue_url: str, message: dict[str, Any]) -> None:
-    """To the queue it came from, with its body, attributes and group."""
-    group = message.get("Attributes", {}).get("MessageGroupId")
+    """To the queue it came from, with its body, attributes, group and, in a FIFO queue, the id that it is known by."""
+    known = message.get("Attributes", {})
     client.send_message(
         QueueUrl=queue_url,
         MessageBody=message["Body"],
         MessageAttributes=message.get("MessageAttributes", {}),
-        **({"MessageGroupId": group} if group else {}),
+        **{name: known[name] for name in ("MessageGroupId", "MessageDeduplicationId") if name in known},
     )
 
 

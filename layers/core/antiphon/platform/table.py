@@ -10,10 +10,10 @@
 | usage        | user#<usr>         | usage#<month or "now">    |                  |                 |          | quotas, own usage                           |
 | federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
 | federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
-| job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor       |
+| job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor; administrators by gsi2 |
 | work         | user#<usr>         | work#<key>                |                  |                 | 24 h     | which job does the work of a key            |
 | pace         | lane#<kind>#<lane> | pace                      |                  |                 |          | how fast a lane is worked off; of nobody    |
-| waiter       | user#<usr>         | waits#<key>#<job>         |                  |                 |          | jobs that wait for the work of a key        |
+| waiter       | user#<usr>         | waits#<key>#<job>         |                  |                 |          | jobs that wait for the work of a key, or for their turn |
 | media        | user#<usr>         | media#<med>               | due#media#<n>    | due time        |          | get by id, list newest first, janitor       |
 | chunk        | job#<job>          | seg#<last segment index>  |                  |                 |          | segments after an index, in order           |
 | text         | job#<job>          | text#<segment index>      |                  |                 |          | corrections of segments, in order            |
@@ -23,6 +23,8 @@
 | conversation | user#<usr>         | conv#<conv>               |                  |                 |          | get by id, list newest first                |
 | message      | conv#<conv>        | msg#<msg>                 | due#reply#<n>    | due time        |          | history newest first; janitor, while a reply is written |
 | spend        | user#<usr>         | spend#<req>               | due#spend#<n>    | due time        |          | janitor: tokens set aside by who has died   |
+| tally        | tally#<month>      | <day>T<hour>              |                  |                 | 400 d    | what happened in each hour; of nobody       |
+| counted      | counted#<evt>      | counted                   |                  |                 | 2 d      | repeat of a record of the stream; of nobody |
 | day          | day#<date>         | spent#<n>               |                  |                 | 40 d     | tokens of all models in a day; of nobody    |
 | run          | user#<usr>         | run#<run>               | due#run#<n>      | due time        |          | get by id, list newest first; janitor       |
 | preset       | user#<usr>         | preset#<pre>              |                  |                 |          | list newest first                           |
@@ -51,7 +53,8 @@ row has the user or the address in its key, or is led to by one that has.
 
 Deliveries to a job's own callback_url lie under webhook#callback#<usr>.
 
-gsi1 is sparse: only users, and rows that wait for a moment, are in it. TTL deletes late, so readers compare the time themselves.
+gsi1 is sparse: only users, and rows that wait for a moment, are in it. gsi2 has the keys of jobs alone: jobs#<kind>#<status>, and their ids without the
+prefix, which sort by age. TTL deletes late, so readers compare the time themselves.
 """
 
 from __future__ import annotations
@@ -64,7 +67,7 @@ from typing import Any, TypeVar
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -84,6 +87,17 @@ class DueIndex(GlobalSecondaryIndex["Row"]):
     gsi1sk = UnicodeAttribute(range_key=True)
 
 
+class AgeIndex(GlobalSecondaryIndex["Row"]):
+    """Everybody's jobs by their age. Of keys alone: it is written when a job moves to another status, not with its progress."""
+
+    class Meta:
+        index_name = "gsi2"
+        projection = KeysOnlyProjection()
+
+    gsi2pk = UnicodeAttribute(hash_key=True)
+    gsi2sk = UnicodeAttribute(range_key=True)
+
+
 class Row(Model):
     """What all rows share. ``row`` names the kind, for the filter of the stream."""
 
@@ -92,8 +106,11 @@ class Row(Model):
     row = UnicodeAttribute()
     gsi1pk = UnicodeAttribute(null=True)
     gsi1sk = UnicodeAttribute(null=True)
+    gsi2pk = UnicodeAttribute(null=True)
+    gsi2sk = UnicodeAttribute(null=True)
     ttl = NumberAttribute(null=True)
     due = DueIndex()
+    age = AgeIndex()
 
 
 R = TypeVar("R", bound=type[Row])

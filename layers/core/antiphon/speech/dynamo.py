@@ -15,6 +15,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from antiphon.engines.ports import Char, Segment, Word
+from antiphon.identity.tiers import limits_of
 from antiphon.media.items import Media
 from antiphon.media.items_dynamo import MediaRow, row_of
 from antiphon.platform.clock import from_rfc3339, rfc3339, system_clock
@@ -24,9 +25,22 @@ from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.measures import event_of
-from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import SWEEP_AFTER, TERMINAL, WAITING, Change, Checkpoint, Failure, Job, Kind, Source, Status
-from antiphon.speech.ports import NO_TEXTS, Chunk, Holder, Holding, Mark, Numbered, Stale, Taken, Texts
+from antiphon.speech.metering import RUNNING, QuotaExceeded, Usage, counted, kept, month_of, quota_reached
+from antiphon.speech.model import (
+    SWEEP_AFTER,
+    TERMINAL,
+    TURN,
+    WAITING,
+    WORKERS,
+    Change,
+    Checkpoint,
+    Failure,
+    Job,
+    Kind,
+    Source,
+    Status,
+)
+from antiphon.speech.ports import NO_TEXTS, Chunk, Crowded, Holder, Holding, Mark, Numbered, Stale, Taken, Texts
 from antiphon.speech.shown import corrected
 from antiphon.speech.usage_dynamo import DynamoUsage
 
@@ -87,10 +101,11 @@ class HolderRow(Row):
 
 
 class WaiterRow(Row):
-    """A job that waits for the work of a key."""
+    """A job that waits for the work of a key, or for its turn."""
 
     kind = UnicodeAttribute()
     lane = UnicodeAttribute()
+    tier = UnicodeAttribute(null=True)
 
 
 class ChunkRow(Row):
@@ -125,8 +140,28 @@ _COUNTS = ("version", "progress", "attempts", "failures", "rounds", "busy_ms")
 _TIMES = ("queued_at", "round_at", "started_at", "finished_at", "lease_expires_at", "metered_at")
 
 
-def _sk(kind: Kind, job_id: str) -> str:
+def sort_key(kind: Kind, job_id: str) -> str:
     return f"job#{kind.value}#{job_id}"
+
+
+def index_key(kind: Kind, status: Status) -> str:
+    return f"jobs#{kind.value}#{status.value}"
+
+
+def age_of(job_id: str) -> str:
+    """What sorts jobs of all kinds by the time they were made."""
+    return job_id.partition("_")[2]
+
+
+def _awaited(job: Job | None) -> str | None:
+    """What it waits for without a message, as waiters are found."""
+    if job is None or job.stage not in (WAITING, TURN):
+        return None
+    return job.work_key if job.stage == WAITING else f"{_turns(WORKERS[job.kind])}{age_of(job.id)}"
+
+
+def _turns(workers: str) -> str:
+    return f"turn#{workers}#"
 
 
 def _shard(job_id: str) -> int:
@@ -140,8 +175,10 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         values |= {"gsi1pk": f"due#job#{_shard(job.id)}", "gsi1sk": rfc3339(job.due_at)}
     return rows(
         f"user#{job.user_id}",
-        _sk(job.kind, job.id),
+        sort_key(job.kind, job.id),
         row="job",
+        gsi2pk=index_key(job.kind, job.status),
+        gsi2sk=age_of(job.id),
         kind=job.kind.value,
         status=job.status.value,
         created_at=rfc3339(job.created_at),
@@ -164,7 +201,7 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
     )
 
 
-def _job_of(row: JobRow) -> Job:
+def job_of(row: JobRow) -> Job:
     values: dict[str, Any] = {name: getattr(row, name) for name in _TEXTS}
     values |= {name: int(getattr(row, name)) for name in _COUNTS}
     values |= {name: (text := getattr(row, name)) and from_rfc3339(text) for name in _TIMES}
@@ -224,7 +261,7 @@ class DynamoJobStore:
 
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         try:
-            return _job_of(self._jobs.get(f"user#{user_id}", _sk(kind, job_id), consistent_read=True))
+            return job_of(self._jobs.get(f"user#{user_id}", sort_key(kind, job_id), consistent_read=True))
         except self._jobs.DoesNotExist:
             return None
 
@@ -237,10 +274,11 @@ class DynamoJobStore:
         media: Media | None = None,
         holding: Holding | None = None,
         behind: Job | None = None,
+        crowded: bool = False,
         texts: Texts = NO_TEXTS,
     ) -> None:
         before, after = change.before, change.after
-        waited, waits = (job is not None and job.stage == WAITING for job in (before, after))
+        waited, waits = _awaited(before), _awaited(after)
         jobs = self._jobs
         condition: Any = jobs.pk.does_not_exist() if before is None else jobs.version == before.version
         if before is not None and before.lease_owner != after.lease_owner and before.lease_expires_at:
@@ -256,13 +294,16 @@ class DynamoJobStore:
                 transaction.condition_check(
                     jobs,
                     f"user#{behind.user_id}",
-                    _sk(behind.kind, behind.id),
+                    sort_key(behind.kind, behind.id),
                     condition=jobs.status.is_in(*(status.value for status in Status if status not in TERMINAL)),
                 )
+            if crowded:
+                most = limits_of(after.tier).running_jobs
+                self._usage.check_full(transaction, after.user_id, RUNNING[after.kind], most)
             if waits and not waited:
-                transaction.save(self._waiter(after))
+                transaction.save(self._waiter(after, waits))
             if waited and not waits:
-                transaction.delete(self._waiter(after))
+                transaction.delete(self._waiter(after, waited))
             if event := event_of(change):
                 transaction.save(event_row(self._events, event))
             if chunk and chunk.segments:
@@ -292,14 +333,17 @@ class DynamoJobStore:
             # The answer to our own write may have been lost: then the row already is what we wanted.
             if self.get(after.user_id, after.kind, after.id) == _as_stored(after):
                 return
-            place = (behind is not None) + (waited and not waits)
+            place = (behind is not None) + crowded + bool(waited and not waits)
             if any(failed[: place + 1]):
                 raise Stale from error
             if holding and failed[place + 1]:
                 raise Taken from error
             # Updates are the last of a transaction.
             full = [names for names, refused in zip(limited, failed[-len(limited) :], strict=True) if refused]
-            raise self._exceeded(after, wanted, limits, [name for names in full for name in names]) from error
+            names = [name for names in full for name in names]
+            if RUNNING[after.kind] in names:
+                raise Crowded from error
+            raise self._exceeded(after, wanted, limits, names) from error
 
     def _hold(self, transaction: TransactWrite, job: Job, holding: Holding) -> None:
         rows = self._holders
@@ -317,13 +361,14 @@ class DynamoJobStore:
             free |= rows.job_id == holding.instead_of
         transaction.save(row, condition=free)
 
-    def _waiter(self, job: Job) -> WaiterRow:
+    def _waiter(self, job: Job, awaited: str) -> WaiterRow:
         return self._waiters(
             f"user#{job.user_id}",
-            f"waits#{job.work_key}#{job.id}",
+            f"waits#{awaited}#{job.id}",
             row="waiter",
             kind=job.kind.value,
             lane=job.lane,
+            tier=job.tier,
         )
 
     def holder(self, user_id: str, key: str) -> Holder | None:
@@ -336,7 +381,19 @@ class DynamoJobStore:
     def waiting(self, user_id: str, key: str) -> Iterator[Dispatch]:
         rows = self._waiters
         for row in rows.query(f"user#{user_id}", rows.sk.startswith(f"waits#{key}#"), consistent_read=True):
-            yield Dispatch(row.kind, row.lane, row.sk.rsplit("#", 1)[1])
+            yield _dispatch_of(row)
+
+    def turns(self, user_id: str, workers: str) -> Iterator[Dispatch]:
+        rows = self._waiters
+        there = rows.sk.startswith(f"waits#{_turns(workers)}")
+        free: int | None = None
+        for row in rows.query(f"user#{user_id}", there, consistent_read=True):
+            if free is None:
+                free = limits_of(row.tier).running_jobs - self._usage.running(user_id, workers)
+            if free <= 0:
+                return
+            free -= 1
+            yield _dispatch_of(row)
 
     def _exceeded(self, job: Job, wanted: Usage, limits: Mapping[str, int], names: list[str]) -> QuotaExceeded:
         """The first of these counters that has no room, told to the user's webhooks once a month."""
@@ -348,7 +405,7 @@ class DynamoJobStore:
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
         jobs = self._jobs
-        row = jobs(f"user#{job.user_id}", _sk(job.kind, job.id))
+        row = jobs(f"user#{job.user_id}", sort_key(job.kind, job.id))
         held = (jobs.lease_owner == job.lease_owner) & (jobs.status == Status.RUNNING.value)
         try:
             row.update(actions=[jobs.lease_expires_at.set(rfc3339(lease_expires_at))], condition=held)
@@ -374,14 +431,14 @@ class DynamoJobStore:
             same = getattr(jobs, name) == value
             wanted = same if wanted is None else wanted & same
         found = [
-            _job_of(row)
+            job_of(row)
             for row in jobs.query(
                 f"user#{user_id}",
                 jobs.sk.startswith(f"job#{kind.value}#"),
                 filter_condition=wanted,
                 scan_index_forward=False,
                 limit=limit + 1,
-                last_evaluated_key={"pk": {"S": f"user#{user_id}"}, "sk": {"S": _sk(kind, position)}}
+                last_evaluated_key={"pk": {"S": f"user#{user_id}"}, "sk": {"S": sort_key(kind, position)}}
                 if position
                 else None,
             )
@@ -465,7 +522,7 @@ class DynamoJobStore:
 
     def _forgotten(self, job: Job) -> bool:
         """Whether the row was as it was read."""
-        row = self._jobs(f"user#{job.user_id}", _sk(job.kind, job.id))
+        row = self._jobs(f"user#{job.user_id}", sort_key(job.kind, job.id))
 
         def fill(transaction: TransactWrite) -> None:
             transaction.delete(row, condition=self._jobs.version == job.version)
@@ -478,6 +535,10 @@ class DynamoJobStore:
                 raise
             return False
         return True
+
+
+def _dispatch_of(row: WaiterRow) -> Dispatch:
+    return Dispatch(row.kind, row.lane, row.sk.rsplit("#", 1)[1])
 
 
 def _deleted(row: Row, condition: Condition) -> bool:
@@ -498,4 +559,4 @@ def _kind_and_id(sk: str) -> tuple[Kind, str]:
 
 def _as_stored(job: Job) -> Job:
     """The job as it comes back: times to the millisecond, mappings and tuples as JSON gives them."""
-    return _job_of(_row_of(JobRow, job))
+    return job_of(_row_of(JobRow, job))

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from antiphon.identity.tiers import limits_of
 from antiphon.media.items import Media
 from antiphon.platform.errors import LeaseLost, NotFound
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
 from antiphon.speech.measures import event_of
-from antiphon.speech.metering import QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import WAITING, Change, Job, Kind, Status
+from antiphon.speech.metering import RUNNING, STANDING, QuotaExceeded, Usage, counted, kept, month_of, quota_reached
+from antiphon.speech.model import TURN, WAITING, WORKERS, Change, Job, Kind, Status
 from antiphon.speech.parts import Part
 from antiphon.speech.ports import (
     NO_TEXTS,
     Chunk,
+    Crowded,
     Holder,
     Holding,
     Mark,
@@ -63,6 +65,7 @@ class MemoryJobStore:
         media: Media | None = None,
         holding: Holding | None = None,
         behind: Job | None = None,
+        crowded: bool = False,
         texts: Texts = NO_TEXTS,
     ) -> None:
         with self._lock:
@@ -80,9 +83,13 @@ class MemoryJobStore:
             if holding and holder and fresh and holder.job_id not in (after.id, holding.instead_of):
                 raise Taken
             used = self.usage(after.user_id, month_of(after))
+            if crowded and self._free(after) > 0:
+                raise Stale
             wanted, limits = counted(change, media)
             for name, limit in limits.items():
                 if getattr(used, name) + getattr(wanted, name) > limit:
+                    if name == RUNNING[after.kind]:
+                        raise Crowded
                     now = after.round_at or after.created_at
                     if (told := (after.user_id, month_of(after), name)) not in self._told:
                         self._told.add(told)
@@ -156,6 +163,15 @@ class MemoryJobStore:
             if (job.user_id, job.work_key, job.stage) == (user_id, key, WAITING):
                 yield Dispatch(job.kind.value, job.lane, job.id)
 
+    def turns(self, user_id: str, workers: str) -> Iterator[Dispatch]:
+        mine = [j for j in self._jobs.values() if (j.user_id, WORKERS[j.kind], j.stage) == (user_id, workers, TURN)]
+        for job in sorted(mine, key=lambda job: job.id)[: self._free(mine[0]) if mine else 0]:
+            yield Dispatch(job.kind.value, job.lane, job.id)
+
+    def _free(self, job: Job) -> int:
+        used = self.usage(job.user_id, month_of(job))
+        return max(0, limits_of(job.tier).running_jobs - getattr(used, RUNNING[job.kind]))
+
     def delete(self, job: Job) -> int:
         held = [at for at, holder in self._holders.items() if holder.job_id == job.id]
         for at in held:
@@ -170,7 +186,7 @@ class MemoryJobStore:
 
     def usage(self, user_id: str, month: str) -> Usage:
         monthly, standing = self._used.get((user_id, month), Usage()), self._used.get((user_id, ""), Usage())
-        return replace(monthly, open_jobs=standing.open_jobs, storage_bytes=standing.storage_bytes)
+        return replace(monthly, **{name: getattr(standing, name) for name in STANDING})
 
     def _count(self, job: Job, change: Usage) -> None:
         for month in ("", month_of(job)):
@@ -228,6 +244,15 @@ class MemoryObjects:
     ) -> None:
         self._puts += 1
         self.objects[bucket, key] = MemoryObject(body, content_type, str(self._puts), metadata or {})
+
+    def create(self, bucket: str, key: str, body: bytes, *, content_type: str) -> bool:
+        if (bucket, key) in self.objects:
+            return False
+        self.put(bucket, key, body, content_type=content_type)
+        return True
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        yield from sorted(key for at, key in self.objects if at == bucket and key.startswith(prefix))
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self.put(bucket, key, Path(path).read_bytes(), content_type=content_type)

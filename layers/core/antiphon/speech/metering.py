@@ -17,7 +17,7 @@ from antiphon.identity.tiers import Limits, limits_of
 from antiphon.platform.errors import TooMany
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id, is_id
-from antiphon.speech.model import LISTENING, Change, Job, Kind, Source, Status
+from antiphon.speech.model import LISTENING, WORKERS, Change, Job, Kind, Source, Status
 
 if TYPE_CHECKING:
     from antiphon.media.items import Media
@@ -27,7 +27,9 @@ SHOWN: Mapping[str, str] = MappingProxyType({"audio_ms": "audio_seconds"})
 VOID = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
 """Whoever gets nothing pays nothing."""
 MONTHLY = ("audio_ms", "characters", "tokens")
-STANDING = ("open_jobs", "storage_bytes")
+RUNNING: Mapping[Kind, str] = MappingProxyType({kind: f"running_{workers}" for kind, workers in WORKERS.items()})
+"""The counter of what workers have in hand, for each kind of job."""
+STANDING = ("open_jobs", "storage_bytes", *dict.fromkeys(RUNNING.values()))
 """Counted while it is so, not per month."""
 SOON = 60
 """Seconds to wait for what other jobs hold."""
@@ -38,13 +40,17 @@ LONGEST_WAIT = timedelta(days=1)
 @dataclass(frozen=True)
 class Usage:
     """open_jobs: waiting or running; storage_bytes: of recordings and texts; audio_ms: transcribed; characters: spoken;
-    tokens: of chats, no job counts for any."""
+    tokens: of chats, no job counts for any; running_…: what those workers have in hand."""
 
     open_jobs: int = 0
     storage_bytes: int = 0
     audio_ms: int = 0
     characters: int = 0
     tokens: int = 0
+    running_transcription: int = 0
+    running_speech: int = 0
+    running_document: int = 0
+    running_edit: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -69,6 +75,7 @@ def contribution(job: Job | None) -> Usage:
         storage_bytes=int(reserved if job.source is None else 0 if _is_lent(job, job.source) else job.source.size),
         audio_ms=round(audio * 1000),
         characters=0 if void or job.kind is not Kind.SPEECH else job.characters or 0,
+        **({RUNNING[job.kind]: 1} if job.status is Status.RUNNING else {}),
     )
 
 
@@ -84,7 +91,7 @@ def delta(change: Change) -> Usage:
 def kept(job: Job) -> Usage:
     """What a deleted job takes with it: what it holds, not what it has used this month."""
     held = contribution(job)
-    return Usage(open_jobs=held.open_jobs, storage_bytes=held.storage_bytes)
+    return Usage(**{name: getattr(held, name) for name in STANDING})
 
 
 def quota_reached(user_id: str, tier: str, month: str, counter: str, now: datetime) -> Event:
@@ -117,6 +124,7 @@ def month_after(moment: datetime) -> datetime:
 def allowed(limits: Limits) -> Mapping[str, int]:
     return {
         "open_jobs": limits.concurrent_jobs,
+        **dict.fromkeys(RUNNING.values(), limits.running_jobs),
         "storage_bytes": limits.storage_bytes,
         "audio_ms": limits.audio_minutes * 60_000,
         "characters": limits.characters,

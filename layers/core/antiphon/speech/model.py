@@ -76,6 +76,10 @@ LISTENING = (Kind.TRANSCRIPTION, Kind.ALIGNMENT, Kind.DIARIZATION)
 """Jobs on a recording."""
 STEPS = (Kind.ALIGNMENT, Kind.DIARIZATION, Kind.ASSIGNMENT)
 """Parts of a transcription as jobs of their own; the transcriber's worker does them, over the lanes of transcriptions."""
+WORKERS: Mapping[Kind, str] = MappingProxyType(
+    {kind: Kind.TRANSCRIPTION.value if kind in STEPS else kind.value for kind in Kind}
+)
+"""Whose workers do jobs of a kind. Of each, a user may have as many at once as the tier says."""
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
@@ -88,7 +92,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
         Status.EXPIRED: frozenset(),
     }
 )
-BOUNDED = frozenset({"open_jobs", "storage_bytes", "audio_ms", "characters", "tokens"})
+BOUNDED = frozenset(
+    {"open_jobs", "storage_bytes", "audio_ms", "characters", "tokens", *(f"running_{w}" for w in WORKERS.values())}
+)
 UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
 MAX_SPEAKERS = 50
@@ -101,6 +107,8 @@ FETCH_WINDOW = timedelta(hours=3)
 """How long it may be: longer than all tries with the pauses between."""
 WAITING = "waiting"
 """The stage of a queued job whose work another one does at the moment."""
+TURN = "waiting_turn"
+"""The stage of a queued job whose owner has as many running as the tier allows."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +213,16 @@ class Change:
     bounded: frozenset[str] = BOUNDED
 
 
-def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Event:
+def _event(
+    job: Job,
+    name: str,
+    now: datetime,
+    *,
+    dispatch: bool = False,
+    before: Job | None = None,
+    counts: Mapping[str, int] = EMPTY,
+) -> Event:
+    """counts: of this kind of job."""
     path = f"/v1/{PLACES[job.kind]}/{job.id}"
     links = {"self": path}
     if job.kind in RESULTS:
@@ -225,6 +242,8 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Eve
     }
     return Event(
         wakes=job.work_key if job.terminal else None,
+        counts={f"{job.kind.value}_{counted}": number for counted, number in counts.items() if number},
+        frees=WORKERS[job.kind] if before is not None and before.status is Status.RUNNING else None,
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
         type=EVENTS.get((job.kind, name), f"{job.kind.value}.{name}"),
@@ -259,7 +278,7 @@ def create(job: Job, now: datetime) -> Change:
     """A new job: queued when its source is there already, else waiting for the upload."""
     if job.status is Status.QUEUED:
         job = replace(job, queued_at=now, due_at=now + SWEEP_AFTER)
-        return Change(None, job, _event(job, "queued", now, dispatch=True))
+        return Change(None, job, _event(job, "queued", now, dispatch=True, counts={"accepted": 1}))
     if job.stage == FETCHING:
         job = replace(job, due_at=now + FETCH_WINDOW)
         event = _event(job, "fetching", now)
@@ -278,7 +297,8 @@ def arrive(job: Job, source: Source, now: datetime, ticket: int | None = None) -
             job, Status.QUEUED, stage=None, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER
         )
         # The bytes are there, and the upload's own policy held them to what was reserved: refusing would leave them to nobody.
-        return Change(job, after, _event(after, "queued", now, dispatch=True), bounded=frozenset())
+        event = _event(after, "queued", now, dispatch=True, counts={"accepted": 1})
+        return Change(job, after, event, bounded=frozenset())
     if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):
         return Change(job, replace(job, source=source, version=job.version + 1), bounded=frozenset())
     return None
@@ -313,7 +333,8 @@ def claim(job: Job, *, owner: str, message_id: str, lease: timedelta, now: datet
         stage="starting",
         timings=_timed(job.timings, queued_ms=now - (job.queued_at or now)) if not taken_over else job.timings,
     )
-    return Change(job, after, _event(after, "started", now))
+    waited = 0 if taken_over else after.timings["queued_ms"] - job.timings.get("queued_ms", 0)
+    return Change(job, after, _event(after, "started", now, counts={"started": 1, "queued_ms": waited}))
 
 
 def _timed(timings: Mapping[str, int], **spans: timedelta) -> Mapping[str, int]:
@@ -346,7 +367,15 @@ def finish(job: Job, *, owner: str, now: datetime, **found: Any) -> Change:
     measured = _metered(job, now)
     after = _move(measured, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
     # What was done is not refused: the recording may have been a little longer than it said.
-    return Change(job, after, _event(after, "succeeded", now), bounded=frozenset())
+    counts = {"succeeded": 1}
+    if not after.copied:  # else another job's work would be counted twice
+        counts |= {
+            "audio_ms": round((after.duration or 0.0) * 1000),
+            "busy_ms": after.busy_ms,
+            "characters": after.characters or 0,
+        }
+    event = _event(after, "succeeded", now, before=job, counts=counts)
+    return Change(job, after, event, bounded=frozenset())
 
 
 def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None) -> Change:
@@ -362,7 +391,8 @@ def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None)
         failures=job.failures + 1,
         **_FREE,
     )
-    return Change(job, after, _event(after, "failed", now))
+    counts = {"rejected" if job.status is Status.AWAITING_UPLOAD else "failed": 1}
+    return Change(job, after, _event(after, "failed", now, before=job, counts=counts))
 
 
 def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = None) -> Change:
@@ -378,7 +408,7 @@ def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = 
         error=failure,
         **_FREE,
     )
-    return Change(job, after, _event(after, "queued", now))
+    return Change(job, after, _event(after, "queued", now, before=job))
 
 
 def wait(job: Job, *, owner: str, now: datetime, work_key: str) -> Change:
@@ -394,7 +424,14 @@ def wait(job: Job, *, owner: str, now: datetime, work_key: str) -> Change:
         work_key=work_key,
         **_FREE,
     )
-    return Change(job, after)
+    return Change(job, after, _event(after, "queued", now, before=job))
+
+
+def await_turn(job: Job, now: datetime) -> Change:
+    """Its owner has as many jobs in the hands of these workers as the tier allows: it waits without a message, until one of them has ended."""
+    if job.status is not Status.QUEUED:
+        raise Conflict(f"The job is {job.status.value}; only a queued one waits for its turn.", code="job_state")
+    return Change(job, replace(job, stage=TURN, version=job.version + 1, due_at=now + SWEEP_AFTER))
 
 
 def cancel(job: Job, now: datetime) -> Change:
@@ -402,7 +439,8 @@ def cancel(job: Job, now: datetime) -> Change:
     if job.terminal:
         raise Conflict(f"The job is {job.status.value} already; there is nothing to cancel.", code="job_ended")
     after = _move(job, Status.CANCELED, stage=None, finished_at=now, due_at=None, **_FREE)
-    return Change(job, after, _event(after, "canceled", now))
+    counts = EMPTY if job.status is Status.AWAITING_UPLOAD else {"canceled": 1}
+    return Change(job, after, _event(after, "canceled", now, before=job, counts=counts))
 
 
 def expire(job: Job, now: datetime) -> Change:
@@ -413,7 +451,7 @@ def expire(job: Job, now: datetime) -> Change:
         due_at=None,
         error=Failure("upload_expired", "The file was not uploaded in time; create a new job."),
     )
-    return Change(job, after, _event(after, "failed", now))
+    return Change(job, after, _event(after, "failed", now, counts={"expired": 1}))
 
 
 def retry(job: Job, now: datetime) -> Change:
@@ -437,7 +475,7 @@ def retry(job: Job, now: datetime) -> Change:
         ticket=None,
         warnings=(),
     )
-    return Change(job, after, _event(after, "queued", now, dispatch=True))
+    return Change(job, after, _event(after, "queued", now, dispatch=True, counts={"retried": 1}))
 
 
 def rename(job: Job, title: str) -> Change | None:

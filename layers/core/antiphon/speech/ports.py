@@ -80,6 +80,10 @@ class Taken(Exception):
     """Another job took the work of this key first: look again. Nothing was written. Never reaches a user."""
 
 
+class Crowded(Exception):
+    """The workers have as many jobs of this user in hand as the tier allows. Nothing was written. Never reaches a user."""
+
+
 class JobStore(Protocol):
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         """One consistent read."""
@@ -93,11 +97,12 @@ class JobStore(Protocol):
         media: Media | None = None,
         holding: Holding | None = None,
         behind: Job | None = None,
+        crowded: bool = False,
         texts: Texts = NO_TEXTS,
     ) -> None:
         """Job, event and chunk (new, or the same segments once more), mark, new media item, holding or corrected texts (by index; None is the engine's
-        again; at most 90) in one transaction; behind: the job that this one waits for from now on. The bytes of the item are held to the limit of its owner.
-        Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists) or ``behind`` has ended, Taken where the work has another holder,
+        again; at most 90) in one transaction; behind: the job that this one waits for from now on; crowded: it is only written while the user has no turn. The bytes of the item are held to the limit of its owner.
+        Raises Stale where the row is not ``change.before`` any more (or, for a new job, exists) or ``behind`` has ended or there is a turn, Crowded where there is none, Taken where the work has another holder,
         QuotaExceeded where a counter of use would grow beyond its limit: then nothing is written but, once a month, an event that says so."""
 
     def renew(self, job: Job, lease_expires_at: datetime) -> None:
@@ -119,6 +124,9 @@ class JobStore(Protocol):
 
     def waiting(self, user_id: str, key: str) -> Iterable[Dispatch]:
         """Of the jobs that wait for the work of the key."""
+
+    def turns(self, user_id: str, workers: str) -> Iterable[Dispatch]:
+        """Of the jobs that wait for their turn at these workers, the oldest first, as many as may run now."""
 
     def segments(self, job_id: str, *, after: int = -1, limit: int | None = None) -> Iterator[Numbered]:
         """Segments with an index above ``after``, corrected where they were, in order, read page by page as they are taken."""
@@ -179,6 +187,12 @@ class Objects(Protocol):
     def put(
         self, bucket: str, key: str, body: bytes, *, content_type: str, tags: Mapping[str, str] | None = None
     ) -> None: ...
+
+    def create(self, bucket: str, key: str, body: bytes, *, content_type: str) -> bool:
+        """Whether there was none: an object that is there stays as it is."""
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Of all objects under the prefix."""
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None: ...
 

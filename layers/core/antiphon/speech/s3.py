@@ -20,6 +20,8 @@ else:
 
 POST_FOR = timedelta(minutes=15)
 GET_FOR = timedelta(minutes=15)
+_THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+"""The second: another writer is at it in this moment."""
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405"})
 
 
@@ -101,6 +103,20 @@ class S3Objects:
     ) -> None:
         extra = {"Tagging": urlencode(tags)} if tags else {}
         self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra)
+
+    def create(self, bucket: str, key: str, body: bytes, *, content_type: str) -> bool:
+        try:
+            self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _THERE:
+                return False
+            raise
+        return True
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page.get("Contents", ()):
+                yield found["Key"]
 
     def upload(self, bucket: str, key: str, path: str, *, content_type: str) -> None:
         self._s3.upload_file(path, bucket, key, ExtraArgs={"ContentType": content_type}, Config=_in_this_thread())

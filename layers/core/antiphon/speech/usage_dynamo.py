@@ -26,6 +26,10 @@ class UsageRow(Row):
     audio_ms = NumberAttribute(null=True)
     characters = NumberAttribute(null=True)
     tokens = NumberAttribute(null=True)
+    running_transcription = NumberAttribute(null=True)
+    running_speech = NumberAttribute(null=True)
+    running_document = NumberAttribute(null=True)
+    running_edit = NumberAttribute(null=True)
     told = UnicodeSetAttribute(null=True)
 
 
@@ -50,6 +54,14 @@ class DynamoUsage:
             values |= {name: int(getattr(row, name) or 0) for name in names}
         return Usage(**values)
 
+    def running(self, user_id: str, workers: str) -> int:
+        """What these workers have in hand of the user's."""
+        try:
+            row = self._rows.get(f"user#{user_id}", NOW, consistent_read=True)
+        except self._rows.DoesNotExist:
+            return 0
+        return int(getattr(row, f"running_{workers}") or 0)
+
     def add(
         self, transaction: TransactWrite, user_id: str, month: str, delta: Usage, limits: Mapping[str, int]
     ) -> list[tuple[str, ...]]:
@@ -72,6 +84,11 @@ class DynamoUsage:
             transaction.update(self._rows(f"user#{user_id}", sk), actions, condition=condition)
             added.append(limited)
         return added
+
+    def check_full(self, transaction: TransactWrite, user_id: str, name: str, limit: int) -> None:
+        """The transaction is only done while this counter of what is so at the moment has reached its limit."""
+        full = getattr(self._rows, name) >= limit
+        transaction.condition_check(self._rows, f"user#{user_id}", NOW, condition=full)
 
     def tell(self, event: Event) -> None:
         """event: `quota_reached`; written unless the owner heard of this counter this month before."""

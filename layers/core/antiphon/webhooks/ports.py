@@ -110,6 +110,9 @@ class Waiters(Protocol):
     def waiting(self, user_id: str, key: str) -> Iterable[Dispatch]:
         """Jobs that wait for the work of the key."""
 
+    def turns(self, user_id: str, workers: str) -> Iterable[Dispatch]:
+        """Jobs that wait for their turn at these workers, as many as may run now."""
+
 
 class Lanes(Protocol):
     def send(self, user_id: str, dispatch: Dispatch, *, request_id: str | None = None) -> None:

@@ -9,6 +9,7 @@ from antiphon.platform.events import MAIL, Event
 from antiphon.platform.metrics import METRICS, UNMEASURED, Metrics
 from antiphon.realtime.tell import Tell
 from antiphon.search.follow import IndexQueue, errand_of_event, errand_of_removed
+from antiphon.tally.ports import Tally
 from antiphon.webhooks.model import CALLBACK, Errand, matches
 from antiphon.webhooks.ports import DeliveryQueue, EndpointStore, Lanes, Waiters
 
@@ -22,16 +23,20 @@ class Publisher:
     index: IndexQueue
     waiters: Waiters
     tell: Tell
+    tally: Tally
     metrics: Metrics = UNMEASURED
 
     def publish(self, event: Event) -> int:
-        """The number of deliveries that go out. Safe to repeat: jobs are claimed once, and a delivery's id comes from event and endpoint."""
+        """The number of deliveries that go out. Safe to repeat: jobs are claimed once, a delivery's id comes from event and endpoint,
+        and an event is counted once."""
         if event.dispatch and event.dispatch.kind == MAIL:
             mail = Mail(Kind(event.dispatch.lane), user_id=event.user_id, about=event.dispatch.job_id)
             self.mails.send(mail, request_id=event.request_id)
         elif event.dispatch:
             self.lanes.send(event.user_id, event.dispatch, request_id=event.request_id)
         for dispatch in self.waiters.waiting(event.user_id, event.wakes) if event.wakes else ():
+            self.lanes.send(event.user_id, dispatch, request_id=event.request_id)
+        for dispatch in self.waiters.turns(event.user_id, event.frees) if event.frees else ():
             self.lanes.send(event.user_id, dispatch, request_id=event.request_id)
         if errand := errand_of_event(event):
             self.index.send(errand, request_id=event.request_id)
@@ -41,6 +46,9 @@ class Publisher:
             receivers.append(CALLBACK)
         errands = [Errand(event.user_id, endpoint_id, event.id) for endpoint_id in receivers]
         self.queue.send_all(errands, request_id=event.request_id)
+        counts = {**event.counts, **({"deliveries": len(receivers)} if receivers else {})}
+        if counts:
+            self.tally.add(event.id, event.timestamp, counts)
         self._measure(event)
         return len(receivers)
 

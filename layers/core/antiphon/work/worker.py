@@ -21,7 +21,7 @@ from antiphon.platform.metrics import UNMEASURED, Metrics
 from antiphon.speech import model
 from antiphon.speech.metering import QuotaExceeded
 from antiphon.speech.model import Change, Failure, Job, Status
-from antiphon.speech.ports import JobStore, Stale
+from antiphon.speech.ports import Crowded, JobStore, Stale
 from antiphon.work.failures import verdict
 from antiphon.work.health import Pulse
 from antiphon.work.heartbeat import Heartbeat
@@ -68,7 +68,7 @@ class Outcome:
 
 
 class Worker:
-    """pulse: called as long as work gets on (see health)."""
+    """pulse: called as long as work gets on (see health). between: called between two jobs, and while there is none; the next one waits for it."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class Worker:
         logger: Logger,
         pulse: Callable[[], None] | None = None,
         metrics: Metrics = UNMEASURED,
+        between: Callable[[], None] = lambda: None,
         drain: float = DRAIN,
         exit_now: Callable[[int], Any] = os._exit,
     ) -> None:
@@ -93,6 +94,7 @@ class Worker:
         self._logger = logger
         self._pulse = pulse or Pulse(None)
         self._metrics = metrics
+        self._between = between
         self._drain = drain
         self._exit = exit_now
         self._stopping = threading.Event()
@@ -127,6 +129,7 @@ class Worker:
             if self._inbox.polling:
                 self._pulse()
             self._inbox.want(True, busy=False)
+            self._between()
             held = self._inbox.take(0.2)
             if held is None:
                 continue
@@ -215,12 +218,25 @@ class Worker:
                 self._store.apply(change)
             except Stale:
                 continue
+            except Crowded:
+                if not self._parked(job):
+                    continue
+                return Outcome("deleted")
             except Conflict:  # it waits for its upload: no message should be here
                 return Outcome("deleted")
             self._logger.info(
                 "claimed", extra={"job_id": job.id, "attempt": change.after.attempts, "request_id": message.request_id}
             )
             return change.after
+
+    def _parked(self, job: Job) -> bool:
+        """Whether it waits for its turn now: the publisher sends it a message when one of its owner's has ended, so none is received in vain."""
+        try:
+            self._store.apply(model.await_turn(job, self._clock()), crowded=True)
+        except Stale:  # it was changed, or one has ended by now
+            return False
+        self._logger.info("waits for its turn", extra={"job_id": job.id})
+        return True
 
     def _work_on(self, job: Job, held: Held, owner: str) -> Outcome:
         lease = Lease(owner, self._lease, held.heartbeat, self._stopping, self._pulse)

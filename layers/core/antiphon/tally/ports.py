@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from antiphon.tally.model import Span
+
+
+class Tally(Protocol):
+    """Counters of each hour."""
+
+    def add(self, event_id: str, at: datetime, counts: Mapping[str, int]) -> bool:
+        """Whether it was counted now: an event that was counted before, in the last two days, is not counted again."""
+
+    def hours(self, since: datetime, until: datetime) -> Iterator[Span]:
+        """Those in which something happened and that begin at or after ``since`` and before ``until``, in order."""
