@@ -13,9 +13,13 @@ import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+
+_ONE_PARTITION = re.compile(r"(#?\w+) = (:\w+)")
+"""Of a key condition: the partition is what must be equal; our sort keys are compared in other ways."""
 
 
 def keep_attributes_of_nested_stacks() -> None:
@@ -168,6 +172,39 @@ def say_the_subprotocol_back() -> None:
         await handle(scope, receive, send_with_protocol, *arguments, **named)
 
     apigateway._invoke_ws_lambda, apigateway.handle_websocket = invoke_and_remember, handle_and_say
+
+
+def know_partition_keys() -> None:
+    """Tell conditions of policies which partitions a request to DynamoDB names (``dynamodb:LeadingKeys``), as AWS does; ministack knows no such key.
+
+    To be called before the emulator itself is imported, as `log_decisions`.
+    """
+    from ministack.core import iam_actions
+
+    context_of = iam_actions.dynamodb_service_context
+
+    def with_leading_keys(body: bytes) -> dict[str, Any]:
+        return {**context_of(body), "dynamodb:LeadingKeys": sorted(set(partition_keys(json.loads(body or b"{}"))))}
+
+    iam_actions.dynamodb_service_context = with_leading_keys
+
+
+def partition_keys(request: Any) -> Iterator[str]:
+    """Of the rows that a request reads or writes, in a table whose partition key is a text named ``pk``, and of the index ``gsi1``."""
+    if isinstance(request, list):
+        for part in request:
+            yield from partition_keys(part)
+        return
+    if not isinstance(request, dict):
+        return
+    if asked := _ONE_PARTITION.search(str(request.get("KeyConditionExpression", ""))):
+        yield request["ExpressionAttributeValues"][asked[2]]["S"]
+    for name, part in request.items():
+        rows = {"Key": [part], "Item": [part], "Keys": part}.get(name)
+        if rows is None:
+            yield from partition_keys(part)
+        else:
+            yield from (row["pk"]["S"] for row in rows if "pk" in row)
 
 
 def log_decisions(path: Path) -> None:

@@ -157,6 +157,7 @@ def main() -> None:
 
     from infra.local import corrections
 
+    corrections.know_partition_keys()
     if options.iam_log:
         corrections.log_decisions(options.iam_log)
     import ministack.app as app

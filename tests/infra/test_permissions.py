@@ -215,3 +215,32 @@ def test_no_account_and_no_secret_is_written_down() -> None:
         for resource in looped(source(path), {})["Resources"].values():
             names = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
             assert not [name for name in names if re.search("SECRET|PASSWORD$|PRIVATE|TOKEN$", name)], path.name
+
+
+CALLERS = {
+    "jobs/DeliveryRole": ["user#*", "events#*", "webhook#*", "delivery#*"],
+    "jobs/FetcherRole": ["user#*", "events#*"],
+}
+"""Roles of what calls out on a stranger's word, and the partitions of the table that it may see."""
+
+
+def test_what_calls_out_on_a_strangers_word_sees_no_secret_and_no_content(cloud: System) -> None:
+    """S-10. It has no network of its own either: outside of a VPC there is nothing private to reach."""
+    for role, partitions in CALLERS.items():
+        actions, rows = set(), 0
+        for owner, statement in role_statements(cloud):
+            if owner.name != role:
+                continue
+            actions |= set(statement["Action"])
+            if any(action.startswith("dynamodb:") for action in statement["Action"]):
+                rows += 1
+                assert statement["Condition"] == {
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": partitions},
+                    # Without it a request that names no partition would pass.
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                }, statement["Sid"]
+        assert rows
+        assert not [action for action in actions if action.startswith(("secretsmanager:", "s3:Get", "s3:List"))]
+        assert "dynamodb:Query" not in actions
+        (function,) = [f for f in cloud.all("AWS::Lambda::Function") if cloud.of(f.properties["Role"]).name == role]
+        assert "VpcConfig" not in function.properties
