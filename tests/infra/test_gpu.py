@@ -169,6 +169,8 @@ def test_it_may_read_its_models_and_protect_itself_and_nothing_more_than_before(
 def test_its_log_ends_and_never_stops_the_work(worker: str, running: System) -> None:
     group = of(running, worker, "Logs").properties
     assert group["RetentionInDays"] == running.parameters["LogRetentionDays"]
+    assert group["KmsKeyId"] == "<keys/DataKey.Arn>"
+    assert group["LogGroupName"].startswith("/antiphon/${AWS::StackName}/"), "the key serves groups of this name"
     log = container(running, worker)["LogConfiguration"]
     assert log["LogDriver"] == "awslogs"
     assert log["Options"]["awslogs-group"] == f"<gpu/{worker}Logs>"
