@@ -19,7 +19,7 @@ demo: setup-run  ## Do the main job once on real audio, from the upload to the s
 test: setup-tests  ## All checks and tests
 	@exec $(PYTHON_HERE) -m infra.local.checks
 
-bench: setup-run  ## Measure what the README promises
+bench: setup-tests  ## Measure what the README promises
 	@exec $(PYTHON_HERE) -m tests.load.bench
 
 bench-gpu: setup-dev  ## Measure the engines with models of the real size on this machine's GPU (needs python3.12 and 15 GB of disk)

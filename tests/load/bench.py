@@ -40,6 +40,7 @@ from tests.load.chat_bench import chat, search
 from tests.load.figures import Figure, account_of, quantile, timed_calls
 from tests.load.realtime_bench import sockets
 from tests.load.webhook_bench import webhooks
+from tests.load.worker_bench import workers
 from tests.model_servers import Act, OpenAiServer
 
 SENTENCES = 4
@@ -365,6 +366,7 @@ def main(names: Sequence[str]) -> int:
             "search": search,
             "sockets": lambda: sockets(stack, person),
             "webhooks": lambda: webhooks(stack, Person.register(http)),
+            "workers": workers,
             "cold": cold,
             "verification": verification,
         }
