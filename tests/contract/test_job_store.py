@@ -227,7 +227,7 @@ def test_the_job_that_waits_longest_is_found_among_those_that_wait_for_a_worker(
     """Q-44: none that waits for its upload or for the same work elsewhere, and none that somebody works on."""
 
     def made(number: int, minutes: int, status: Status = Status.QUEUED) -> Job:
-        change = model.create(new(number, status=status), NOW - timedelta(minutes=minutes))
+        change = model.create(new(number, status=status, tier="premium"), NOW - timedelta(minutes=minutes))
         store.apply(change)
         return change.after
 

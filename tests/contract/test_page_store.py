@@ -27,7 +27,9 @@ class Shelf:
     pages: MemoryPages | DynamoPages
 
     def reading(self, number: int = 1) -> Job:
-        job = Job(f"doc_{number:026d}", Kind.DOCUMENT, USER, Status.QUEUED, NOW, source=Source("b", "k"))
+        job = Job(
+            f"doc_{number:026d}", Kind.DOCUMENT, USER, Status.QUEUED, NOW, tier="premium", source=Source("b", "k")
+        )
         made = model.create(job, NOW)
         self.jobs.apply(made)
         claimed = model.claim(made.after, owner="w1", message_id="m", lease=LEASE, now=NOW)
