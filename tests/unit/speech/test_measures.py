@@ -105,10 +105,10 @@ def test_what_was_heard_or_spoken_is_measured_with_the_success(
     assert measures_of(finished(job, 15, **found)) == {"JobsSucceeded": 1, **expected}
 
 
-def test_the_event_carries_what_was_measured_and_is_the_same_otherwise() -> None:
+def test_the_event_carries_what_was_measured_and_counted_and_is_the_same_otherwise() -> None:
     change = new()
     event = event_of(change)
     assert event
-    assert event.measured == {"JobsAccepted": 1}
-    assert replace(event, measured={}) == change.event
+    assert (event.measured, event.counts) == ({"JobsAccepted": 1}, {"transcription_accepted": 1})
+    assert replace(event, measured={}, counts={}) == change.event
     assert event_of(new(Status.AWAITING_UPLOAD)) is None

@@ -1,4 +1,4 @@
-"""What the operator's metrics hear of a change of a job. It is stored with the change's event, in the same transaction, so that each change is counted where it is
+"""What the operator's metrics and the counters of the hour (tally) hear of a change of a job. It is stored with the change's event, in the same transaction, so that each change is counted where it is
 told: nothing is counted that did not happen, and nothing that happened is missed.
 
 A round of a job is accepted once, with the first event that tells of it, and ends once: accepted = succeeded + failed + canceled + expired + open.
@@ -23,8 +23,8 @@ HEARD = (*LISTENING, Kind.SPEECH)
 
 
 def event_of(change: Change) -> Event | None:
-    """The change's event with what is measured of it."""
-    return change.event and replace(change.event, measured=measures_of(change))
+    """The change's event with what is measured and counted of it."""
+    return change.event and replace(change.event, measured=measures_of(change), counts=counts_of(change))
 
 
 def measures_of(change: Change) -> Mapping[str, float]:
@@ -45,6 +45,33 @@ def measures_of(change: Change) -> Mapping[str, float]:
         found["AudioSeconds"] = after.duration
         found["RealTimeFactor"] = after.busy_ms / 1000 / after.duration
     return found
+
+
+def counts_of(change: Change) -> Mapping[str, int]:
+    """By the names of the tally. What was accepted or retried has succeeded, failed or was canceled, or is open."""
+    before, after = change.before, change.after
+    found: dict[str, int] = {}
+    came_from = before.status if before else None
+    if after.status is Status.QUEUED and came_from in (None, Status.AWAITING_UPLOAD):
+        found["accepted"] = 1
+    if after.status is Status.QUEUED and came_from in TERMINAL:
+        found["retried"] = 1
+    if before is not None and after.attempts > before.attempts:
+        found["started"] = 1
+        if came_from is Status.QUEUED:
+            found["queued_ms"] = after.timings["queued_ms"] - before.timings.get("queued_ms", 0)
+    if after.status in TERMINAL and after.status is not came_from:
+        # Of an upload that is called off nobody has heard; one that is no recording is rejected.
+        rejected = {Status.FAILED: "rejected", Status.CANCELED: ""} if came_from is Status.AWAITING_UPLOAD else {}
+        if name := rejected.get(after.status, after.status.value):
+            found[name] = 1
+    if found.get("succeeded") and not after.copied:  # else another job's work would be counted twice
+        found |= {
+            "audio_ms": round((after.duration or 0.0) * 1000),
+            "busy_ms": after.busy_ms,
+            "characters": after.characters or 0,
+        }
+    return {f"{after.kind.value}_{name}": number for name, number in found.items() if number}
 
 
 def _unheard(status: Status, stage: str | None) -> bool:

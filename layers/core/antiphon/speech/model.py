@@ -213,16 +213,7 @@ class Change:
     bounded: frozenset[str] = BOUNDED
 
 
-def _event(
-    job: Job,
-    name: str,
-    now: datetime,
-    *,
-    dispatch: bool = False,
-    before: Job | None = None,
-    counts: Mapping[str, int] = EMPTY,
-) -> Event:
-    """counts: of this kind of job."""
+def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False, before: Job | None = None) -> Event:
     path = f"/v1/{PLACES[job.kind]}/{job.id}"
     links = {"self": path}
     if job.kind in RESULTS:
@@ -242,7 +233,6 @@ def _event(
     }
     return Event(
         wakes=job.work_key if job.terminal else None,
-        counts={f"{job.kind.value}_{counted}": number for counted, number in counts.items() if number},
         frees=WORKERS[job.kind] if before is not None and before.status is Status.RUNNING else None,
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
@@ -278,7 +268,7 @@ def create(job: Job, now: datetime) -> Change:
     """A new job: queued when its source is there already, else waiting for the upload."""
     if job.status is Status.QUEUED:
         job = replace(job, queued_at=now, due_at=now + SWEEP_AFTER)
-        return Change(None, job, _event(job, "queued", now, dispatch=True, counts={"accepted": 1}))
+        return Change(None, job, _event(job, "queued", now, dispatch=True))
     if job.stage == FETCHING:
         job = replace(job, due_at=now + FETCH_WINDOW)
         event = _event(job, "fetching", now)
@@ -297,8 +287,7 @@ def arrive(job: Job, source: Source, now: datetime, ticket: int | None = None) -
             job, Status.QUEUED, stage=None, source=source, ticket=ticket, queued_at=now, due_at=now + SWEEP_AFTER
         )
         # The bytes are there, and the upload's own policy held them to what was reserved: refusing would leave them to nobody.
-        event = _event(after, "queued", now, dispatch=True, counts={"accepted": 1})
-        return Change(job, after, event, bounded=frozenset())
+        return Change(job, after, _event(after, "queued", now, dispatch=True), bounded=frozenset())
     if job.status is Status.QUEUED and job.attempts == 0 and newer(source.sequencer, known):
         return Change(job, replace(job, source=source, version=job.version + 1), bounded=frozenset())
     return None
@@ -333,8 +322,7 @@ def claim(job: Job, *, owner: str, message_id: str, lease: timedelta, now: datet
         stage="starting",
         timings=_timed(job.timings, queued_ms=now - (job.queued_at or now)) if not taken_over else job.timings,
     )
-    waited = 0 if taken_over else after.timings["queued_ms"] - job.timings.get("queued_ms", 0)
-    return Change(job, after, _event(after, "started", now, counts={"started": 1, "queued_ms": waited}))
+    return Change(job, after, _event(after, "started", now))
 
 
 def _timed(timings: Mapping[str, int], **spans: timedelta) -> Mapping[str, int]:
@@ -367,15 +355,7 @@ def finish(job: Job, *, owner: str, now: datetime, **found: Any) -> Change:
     measured = _metered(job, now)
     after = _move(measured, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
     # What was done is not refused: the recording may have been a little longer than it said.
-    counts = {"succeeded": 1}
-    if not after.copied:  # else another job's work would be counted twice
-        counts |= {
-            "audio_ms": round((after.duration or 0.0) * 1000),
-            "busy_ms": after.busy_ms,
-            "characters": after.characters or 0,
-        }
-    event = _event(after, "succeeded", now, before=job, counts=counts)
-    return Change(job, after, event, bounded=frozenset())
+    return Change(job, after, _event(after, "succeeded", now, before=job), bounded=frozenset())
 
 
 def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None) -> Change:
@@ -391,8 +371,7 @@ def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None)
         failures=job.failures + 1,
         **_FREE,
     )
-    counts = {"rejected" if job.status is Status.AWAITING_UPLOAD else "failed": 1}
-    return Change(job, after, _event(after, "failed", now, before=job, counts=counts))
+    return Change(job, after, _event(after, "failed", now, before=job))
 
 
 def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = None) -> Change:
@@ -439,8 +418,7 @@ def cancel(job: Job, now: datetime) -> Change:
     if job.terminal:
         raise Conflict(f"The job is {job.status.value} already; there is nothing to cancel.", code="job_ended")
     after = _move(job, Status.CANCELED, stage=None, finished_at=now, due_at=None, **_FREE)
-    counts = EMPTY if job.status is Status.AWAITING_UPLOAD else {"canceled": 1}
-    return Change(job, after, _event(after, "canceled", now, before=job, counts=counts))
+    return Change(job, after, _event(after, "canceled", now, before=job))
 
 
 def expire(job: Job, now: datetime) -> Change:
@@ -451,7 +429,7 @@ def expire(job: Job, now: datetime) -> Change:
         due_at=None,
         error=Failure("upload_expired", "The file was not uploaded in time; create a new job."),
     )
-    return Change(job, after, _event(after, "failed", now, counts={"expired": 1}))
+    return Change(job, after, _event(after, "failed", now))
 
 
 def retry(job: Job, now: datetime) -> Change:
@@ -475,7 +453,7 @@ def retry(job: Job, now: datetime) -> Change:
         ticket=None,
         warnings=(),
     )
-    return Change(job, after, _event(after, "queued", now, dispatch=True, counts={"retried": 1}))
+    return Change(job, after, _event(after, "queued", now, dispatch=True))
 
 
 def rename(job: Job, title: str) -> Change | None:
