@@ -90,8 +90,10 @@ def refusal(code: str, *reasons: str) -> dict[str, Any]:
 class RandomFaults:
     """A share of the calls inside `watched` fails: throttled, by a fault of the service, by time that ran out before it, or with its answer lost.
 
-    The same share of these fails as often as the SDK tries. ``struck`` counts all.
+    ``lasting``: how many of them may still fail as often as the SDK tries; whoever does something anew after such a fault sets it. ``struck`` counts all.
     """
+
+    lasting = 0
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, seed: int, share: float) -> None:
         self.calls, self.on = 0, False
@@ -108,7 +110,8 @@ class RandomFaults:
                 if chance.random() >= share:
                     return original(endpoint, request, operation, context)
                 kind = chance.choice(("throttled", "server fault", "never sent", "answer lost"))
-                if chance.random() < share:
+                if self.lasting and chance.random() < 0.5:
+                    self.lasting -= 1
                     context[_LASTING] = kind
             self.struck[kind] += 1
             if kind == "throttled":

@@ -33,6 +33,8 @@ from tests.unit.speech.conftest import wav
 
 JOBS, ROUNDS, SHARE = 200, 20, 0.1
 """In rounds, each in an account of its own: moto copies the whole table for each transaction."""
+LASTING = 1
+"""Faults of a job that outlast the SDK's own tries. A job is tried again a few times, and then failed by right."""
 PATIENCE = 30
 """Times that a queue gives one message; a step that needs more has not come to its end."""
 
@@ -109,6 +111,7 @@ def test_two_hundred_jobs_survive_calls_that_fail_by_chance(
         return job
 
     for number in range(JOBS // ROUNDS):
+        faults.lasting = LASTING
         job = (heard if number % 2 else spoken)(number)
         done = world.store.get(job.user_id, job.kind, job.id)
         assert done is not None

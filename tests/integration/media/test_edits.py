@@ -76,7 +76,7 @@ class Desk:
         return found
 
     def submit(self, media: Media, *operations: dict[str, Any], **given: Any) -> Job:
-        return self.edits.submit(ANNA, "free", media.id, [operation_of(each) for each in operations], **given)
+        return self.edits.submit(ANNA, "premium", media.id, [operation_of(each) for each in operations], **given)
 
     def claim(self, job: Job) -> Job:
         change = model.claim(job, owner="w1", message_id="m", lease=LEASE, now=NOW)

@@ -107,6 +107,7 @@ def system(table: Table, monkeypatch: pytest.MonkeyPatch) -> System:
         monkeypatch.setenv(variable, queues[name])
     for variable, value in {
         "TABLE_NAME": "antiphon",
+        "DEPLOYMENT": "antiphon",
         "ALLOW_LOCAL_CALLBACKS": "true",
         "ISSUER": "http://127.0.0.1:8000",
     }.items():
