@@ -1,8 +1,7 @@
 """Run all checks and tests in order, cheapest first: `python -m infra.local.checks [lint] [suite …]`.
 
-Each suite is one pytest run, or several beside each other. Those that compute on one core run beside those that wait for
-a stack. All run even when one fails; the last lines repeat how each of them closed, and the exit status is that of the
-first failure.
+Each suite is one pytest run, or several beside each other. All run even when one fails; the last lines repeat how each
+of them closed, and the exit status is that of the first failure.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,10 +70,6 @@ def _torch(path: str) -> Suite:
     return Suite("engines", ("--confcutdir=tests/engines", path), ENGINES_PYTHON, TORCH_ENVIRONMENT)
 
 
-STACKED = ("e2e", "browser")
-"""They wait for a stack most of the time, and leave a core to the suites of `COMPUTING`, which run one after another."""
-COMPUTING = ("engines", "images")
-
 # They compute, on one core each; what a file shares is made once.
 TWO = ("-n", "2", "--dist", "loadfile")
 SUITES = (
@@ -108,14 +102,10 @@ def lint() -> int:
     return 0
 
 
-def show(line: str) -> None:
-    print(line, end="", flush=True)
-
-
-def run(suite: Suite, say: Callable[[str], None] = show) -> tuple[int, str]:
+def run(suite: Suite) -> tuple[int, str]:
     """Run pytest over one suite; return the status of the first process that failed, and the closing line of each.
 
-    say: hears each line; of the first process as it comes, of the others when they have ended.
+    The output of the first process is shown as it comes, that of the others when they have ended.
     """
     environment = {**os.environ, **suite.environment}
     # Containers forbid bytecode by it; some thirty processes would each compile all that they import.
@@ -129,12 +119,12 @@ def run(suite: Suite, say: Callable[[str], None] = show) -> tuple[int, str]:
         statuses, closings = [], []
         process = opened.enter_context(_started(first, environment, subprocess.PIPE))
         assert process.stdout is not None
-        closings.append(_shown(process.stdout, say))
+        closings.append(_shown(process.stdout))
         statuses.append(process.wait())
         for process, output in beside:
             statuses.append(process.wait())
             output.seek(0)
-            closings.append(_shown(output, say))
+            closings.append(_shown(output))
     failures = [status for status in statuses if status not in (0, NO_TESTS_COLLECTED)]
     return next(iter(failures), 0), " + ".join(closings)
 
@@ -143,26 +133,12 @@ def _started(command: list[str], environment: Mapping[str, str], output: IO[str]
     return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=output, stderr=subprocess.STDOUT)
 
 
-def _shown(lines: Iterable[str], say: Callable[[str], None]) -> str:
+def _shown(lines: Iterable[str]) -> str:
     closing = ""
     for line in lines:
-        say(line)
+        print(line, end="", flush=True)
         closing = line.strip() or closing
     return closing
-
-
-def run_all(suites: Sequence[Suite]) -> list[tuple[int, str]]:
-    """The status and closing line of each. Those of `COMPUTING` run beside those of `STACKED`, and are shown when they have ended."""
-    computing = [suite for suite in suites if suite.name in COMPUTING]
-    stacked = [suite for suite in suites if suite.name in STACKED]
-    done = [run(suite) for suite in suites if suite not in (*computing, *stacked)]
-    lines: list[str] = []
-    with ThreadPoolExecutor(1) as aside:
-        computed = [aside.submit(run, suite, lines.append if stacked else show) for suite in computing]
-        done_stacked = [run(suite) for suite in stacked]
-        done += [each.result() for each in computed]
-    print("".join(lines), end="", flush=True)
-    return done + done_stacked
 
 
 def main(names: Sequence[str]) -> int:
@@ -170,8 +146,10 @@ def main(names: Sequence[str]) -> int:
     if not names or "lint" in names:
         failed = lint()
         closings.append(f"lint: {'failed' if failed else 'passed'}")
-    suites = [suite for suite in SUITES if (not names or suite.name in names) and suite.is_there]
-    for suite, (status, closing) in zip(suites, run_all(suites), strict=True):
+    for suite in SUITES:
+        if (names and suite.name not in names) or not suite.is_there:
+            continue
+        status, closing = run(suite)
         closings.append(
             f"{suite.arguments[-1] if suite.python != sys.executable else 'tests/' + suite.name}: {closing}"
         )
