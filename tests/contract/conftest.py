@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 import yaml
 from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table as MotoTable
 from moto.dynamodb.responses import DynamoHandler
 
 from antiphon.platform.table import Table
@@ -46,6 +50,28 @@ def service_models() -> Iterator[None]:
     """What AWS's services are is read from disk once; each test has sessions and clients of its own, and would read it for each of them: half of its time."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("botocore.session.create_loader", cache(create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_transactions() -> Iterator[None]:
+    """For each row of a transaction moto copies the whole table, so that it can take it all back. Copies of its maps do, as long as no row is changed in its place."""
+    change = DynamoDBBackend.update_item
+
+    def copied(table: MotoTable, memo: dict[int, Any]) -> MotoTable:
+        found = copy.copy(table)
+        found.items = defaultdict(dict, {partition: dict(rows) for partition, rows in table.items.items()})
+        return found
+
+    def update_item(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *how: Any, **named: Any) -> Any:
+        row = backend.get_item(table_name, key)
+        if row is not None:
+            backend.get_table(table_name).items[row.hash_key][row.range_key] = copy.deepcopy(row)
+        return change(backend, table_name, key, *how, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MotoTable, "__deepcopy__", copied, raising=False)
+        patched.setattr(DynamoDBBackend, "update_item", update_item)
         yield
 
 
