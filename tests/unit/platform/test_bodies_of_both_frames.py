@@ -188,14 +188,18 @@ BUILT_TO_BE_SLOW = {
 
 @pytest.mark.parametrize("case", BUILT_TO_BE_SLOW)
 def test_json_built_to_be_slow_is_refused_at_once(ask: Ask, case: str) -> None:
-    """A-51: the fastest of three counts, because others use the machine too."""
-    spent = []
+    """A-51: within fifteen times what this machine takes to count to a million, some 0.2 s. The fastest of three counts, because others use it too."""
+    spent, counted = [], []
     for _ in range(3):
         began = time.process_time()
         status, _, problem = send(ask, BUILT_TO_BE_SLOW[case])
         spent.append(time.process_time() - began)
         assert status in (413, 422), problem
-    assert min(spent) < 0.2
+        began = time.process_time()
+        for _ in range(1_000_000):
+            pass
+        counted.append(time.process_time() - began)
+    assert min(spent) < 15 * min(counted)
 
 
 @pytest.mark.parametrize("extra", [0, 1])
