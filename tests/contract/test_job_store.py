@@ -224,7 +224,7 @@ def test_what_is_due_is_found_and_nothing_else(store: JobStore) -> None:
 
 
 def test_the_job_that_waits_longest_is_found_among_those_that_wait_for_a_worker(store: JobStore) -> None:
-    """Q-44: none that waits for its upload or for the same work elsewhere, and none that somebody works on."""
+    """Q-44: none that waits for its upload, its owner's turn or the same work elsewhere, and none that somebody works on."""
 
     def made(number: int, minutes: int, status: Status = Status.QUEUED) -> Job:
         change = model.create(new(number, status=status, tier="premium"), NOW - timedelta(minutes=minutes))
@@ -237,6 +237,7 @@ def test_the_job_that_waits_longest_is_found_among_those_that_wait_for_a_worker(
         claim = model.claim(made(number, 120), owner=owner, message_id="m", lease=LEASE, now=NOW)
         store.apply(claim)
     store.apply(model.wait(claim.after, owner="w2", now=NOW - timedelta(hours=1), work_key="k"))
+    store.apply(model.await_turn(made(6, 90), NOW))
     assert store.oldest_queued(NOW) is None
     old = made(4, 40)
     made(5, 0)

@@ -27,9 +27,9 @@ from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions
 from antiphon.speech.measures import event_of
 from antiphon.speech.metering import RUNNING, QuotaExceeded, Usage, counted, kept, month_of, quota_reached
 from antiphon.speech.model import (
+    PARKED,
     SWEEP_AFTER,
     TERMINAL,
-    TURN,
     WAITING,
     WORKERS,
     Change,
@@ -155,7 +155,7 @@ def age_of(job_id: str) -> str:
 
 def _awaited(job: Job | None) -> str | None:
     """What it waits for without a message, as waiters are found."""
-    if job is None or job.stage not in (WAITING, TURN):
+    if job is None or job.stage not in PARKED:
         return None
     return job.work_key if job.stage == WAITING else f"{_turns(WORKERS[job.kind])}{age_of(job.id)}"
 
@@ -489,7 +489,7 @@ class DynamoJobStore:
     def oldest_queued(self, now: datetime) -> datetime | None:
         """A queued job is due within SWEEP_AFTER: that part of the index holds hardly any others."""
         jobs, soon = self._jobs, DueIndex.gsi1sk <= rfc3339(now + SWEEP_AFTER)
-        waits = (jobs.status == Status.QUEUED.value) & (jobs.stage.does_not_exist() | (jobs.stage != WAITING))
+        waits = (jobs.status == Status.QUEUED.value) & (jobs.stage.does_not_exist() | ~jobs.stage.is_in(*PARKED))
         wanted = ["pk", "sk", "row", "queued_at"]
         found = [
             from_rfc3339(cast(JobRow, row).queued_at)

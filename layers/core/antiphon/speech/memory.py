@@ -18,7 +18,7 @@ from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
 from antiphon.speech.measures import event_of
 from antiphon.speech.metering import RUNNING, STANDING, QuotaExceeded, Usage, counted, kept, month_of, quota_reached
-from antiphon.speech.model import TURN, WAITING, WORKERS, Change, Job, Kind, Status
+from antiphon.speech.model import PARKED, TURN, WAITING, WORKERS, Change, Job, Kind, Status
 from antiphon.speech.parts import Part
 from antiphon.speech.ports import (
     NO_TEXTS,
@@ -152,7 +152,7 @@ class MemoryJobStore:
         yield from [j for j in list(self._jobs.values()) if j.due_at and j.due_at <= now][:limit]
 
     def oldest_queued(self, now: datetime) -> datetime | None:
-        waiting = (job for job in list(self._jobs.values()) if job.status is Status.QUEUED and job.stage != WAITING)
+        waiting = (job for job in list(self._jobs.values()) if job.status is Status.QUEUED and job.stage not in PARKED)
         return min((job.queued_at for job in waiting if job.queued_at), default=None)
 
     def holder(self, user_id: str, key: str) -> Holder | None:

@@ -109,6 +109,8 @@ WAITING = "waiting"
 """The stage of a queued job whose work another one does at the moment."""
 TURN = "waiting_turn"
 """The stage of a queued job whose owner has as many running as the tier allows."""
+PARKED = (WAITING, TURN)
+"""Stages of queued jobs that no worker could take: they wait without a message."""
 
 
 @dataclass(frozen=True)

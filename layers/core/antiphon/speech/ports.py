@@ -141,7 +141,7 @@ class JobStore(Protocol):
         """Jobs whose ``due_at`` has passed."""
 
     def oldest_queued(self, now: datetime) -> datetime | None:
-        """Since when the job waits that has waited longest for a worker; None where none does. Of very many jobs, it looks at those that are due soonest."""
+        """Since when the job waits that has waited longest for a worker; None where none does; those that no worker could take do not. Of very many jobs, it looks at those that are due soonest."""
 
     def usage(self, user_id: str, month: str) -> Usage:
         """What is counted for the user. month: ``2026-11``; what stands at the moment is the same in each."""
