@@ -57,13 +57,7 @@ class DynamoBudget:
             difference = Usage(tokens=cost - reserved.tokens)
             self._usage.add(transaction, reserved.user_id, reserved.month, difference, {})
 
-        try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not any(conditions_failed(error)):
-                raise
-            return False
-        return True
+        return self._table.write_if(fill)
 
     def abandoned(self, now: datetime) -> Iterator[Reserved]:
         for shard in range(DUE_SHARDS):

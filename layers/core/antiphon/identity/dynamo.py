@@ -335,13 +335,7 @@ class DynamoUsers:
             if entry:
                 transaction.save(audit_row(self._audit, entry))
 
-        try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not any(conditions_failed(error)):
-                raise
-            return False
-        return True
+        return self._table.write_if(fill)
 
     def end_sessions(self, user_id: str) -> None:
         rows = self._users

@@ -109,13 +109,7 @@ class DynamoMediaStore:
             freed = Usage(storage_bytes=-media.held_bytes)
             self._usage.add(transaction, media.user_id, month_at(media.created_at), freed, {})
 
-        try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not any(conditions_failed(error)):
-                raise
-            return False
-        return True
+        return self._table.write_if(fill)
 
     def _write(
         self, media: Media, condition: Condition, held: int, limits: Mapping[str, int], event: Event | None = None

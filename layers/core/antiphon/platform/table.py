@@ -172,6 +172,16 @@ class Table:
             time.sleep(random.uniform(0, 0.01 * 2**round_))
         raise Unavailable("The same rows are written too often at the moment; repeat.", retry_after=1)
 
+    def write_if(self, fill: Callable[[TransactWrite], None]) -> bool:
+        """As `write`; whether its conditions held. Nothing is written where they did not."""
+        try:
+            self.write(fill)
+        except TransactWriteError as error:
+            if not any(conditions_failed(error)):
+                raise
+            return False
+        return True
+
     def _bound(self, row: R) -> R:
         settings = {"table_name": self.name, "region": self.region}
         patience = {"max_retry_attempts": 3, "connect_timeout_seconds": 3, "read_timeout_seconds": 10}

@@ -528,13 +528,7 @@ class DynamoJobStore:
             transaction.delete(row, condition=self._jobs.version == job.version)
             self._usage.add(transaction, job.user_id, month_of(job), Usage() - kept(job), {})
 
-        try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not any(conditions_failed(error)):
-                raise
-            return False
-        return True
+        return self._table.write_if(fill)
 
 
 def _dispatch_of(row: WaiterRow) -> Dispatch:

@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute
-from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
-from antiphon.platform.table import Row, Table, conditions_failed
+from antiphon.platform.table import Row, Table
 from antiphon.tally.model import HOUR, NAMES, Span, hour_of
 
 KEEP = timedelta(days=400)
@@ -39,13 +38,7 @@ class DynamoTally:
             transaction.save(marker, condition=counted.pk.does_not_exist())
             transaction.update(hours(*_key(hour_of(at))), [*kept, *added])
 
-        try:
-            self._table.write(fill)
-        except TransactWriteError as error:
-            if not any(conditions_failed(error)):
-                raise
-            return False
-        return True
+        return self._table.write_if(fill)
 
     def hours(self, since: datetime, until: datetime) -> Iterator[Span]:
         hours, first, last = (
