@@ -11,6 +11,7 @@ from antiphon.identity.tiers import TIERS
 from antiphon.platform.errors import Conflict
 from antiphon.speech import model
 from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.measures import event_of
 from antiphon.speech.memory import MemoryJobStore
 from antiphon.speech.model import TURN, Job, Kind, Source, Status
 from antiphon.speech.ports import Crowded, JobStore, Stale
@@ -139,8 +140,9 @@ def test_every_way_out_of_a_workers_hand_gives_the_turn_back_and_says_so(store: 
         "wait": lambda: model.wait(job, owner=owner, now=NOW, work_key="k"),
     }[way]()
     store.apply(change)
-    assert change.event
-    assert change.event.frees == "speech"
+    event = event_of(change)
+    assert event
+    assert event.frees == "speech"
     assert waiting(store) == [late.id]
     assert store.usage(USER, "2026-11").running_speech == MOST - 1
 

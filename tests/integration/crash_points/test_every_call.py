@@ -14,15 +14,11 @@ import pytest
 from antiphon.documents.dynamo import DynamoPages
 from antiphon.documents.model import Page
 from antiphon.documents.take import TakeDocument
-from antiphon.media.encode import Encoder
 from antiphon.platform.request import Caller
 from antiphon.platform.table import Table
 from antiphon.speech.arrive import Arrival
 from antiphon.speech.model import Kind, Status
-from antiphon.speech.recordings import Recordings
 from antiphon.speech.submit import FileToCome, NewJob, upload_key
-from antiphon.speech.synthesize import Synthesize
-from antiphon.speech.transcribe import Transcribe
 from antiphon.work.process import own_folder
 from tests.faults import KINDS, Crash, Faults
 from tests.integration.crash_points.world import (
@@ -34,14 +30,8 @@ from tests.integration.crash_points.world import (
     Voice,
     World,
     check_events,
-    decoded,
 )
 from tests.unit.speech.conftest import wav
-
-
-@pytest.fixture
-def world(table: Table, tmp_path: Path) -> World:
-    return World(table, tmp_path)
 
 
 @pytest.fixture
@@ -81,20 +71,9 @@ def test_a_transcription_survives_a_fault_at_every_call(
 
     def run(number: int) -> None:
         caller = Caller(f"usr_{number:026d}", "free")
-        new = NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000), metadata={"run": number})
-        job = world.submit.transcription(caller, new).job
-        key = upload_key(job.user_id, job.id)
-        version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=wav())["VersionId"]
-        arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
+        job, arrival = world.uploaded(caller, wav(), metadata={"run": number})
         engine = Script()
-        recordings = Recordings(
-            store=world.store,
-            objects=world.objects,
-            decode=decoded,
-            work_dir=own_folder(world.folder),
-            clock=world.clock,
-        )
-        work = Transcribe(store=world.store, recordings=recordings, engine=engine, diarizer=None, clock=world.clock)
+        work = world.transcribing(engine)
         while not survive(faults, lambda: world.arrive(arrival)):
             pass
         world.dispatch(job)
@@ -122,7 +101,7 @@ def test_a_transcription_survives_a_fault_at_every_call(
         check_events(world, done)
         depth = world.sqs.get_queue_attributes(QueueUrl=world.url, AttributeNames=["All"])["Attributes"]
         assert depth["ApproximateNumberOfMessages"] == depth["ApproximateNumberOfMessagesNotVisible"] == "0"
-        assert world.keys(UPLOADS) == [key]
+        assert world.keys(UPLOADS) == [arrival.key]
         assert [list(own.iterdir()) for own in world.folder.iterdir()] == [[]]
         world.objects.delete_prefix(UPLOADS, "")
 
@@ -145,17 +124,7 @@ def test_speech_survives_a_fault_at_every_call(
             caller, NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"})
         ).job
         world.dispatch(job)
-        work = Synthesize(
-            store=world.store,
-            objects=world.objects,
-            engine=engine,
-            encoders=Encoder,
-            results_bucket=RESULTS,
-            voice_for=lambda language: "any",
-            max_characters=1000,
-            work_dir=world.folder,
-            clock=world.clock,
-        )
+        work = world.synthesizing(engine)
         for _ in range(20):
             more = True
 

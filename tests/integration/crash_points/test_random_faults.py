@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from antiphon.media.encode import Encoder
 from antiphon.platform.request import Caller
-from antiphon.platform.table import Table
-from antiphon.speech.arrive import Arrival
 from antiphon.speech.model import Job, Status
-from antiphon.speech.recordings import Recordings
-from antiphon.speech.submit import FileToCome, NewJob, upload_key
-from antiphon.speech.synthesize import Synthesize
-from antiphon.speech.transcribe import Transcribe
-from antiphon.work.process import own_folder
+from antiphon.speech.submit import NewJob
 from tests.faults import RandomFaults
 from tests.integration.crash_points.world import (
     LEASE,
-    RESULTS,
     SENTENCES,
-    UPLOADS,
     Script,
     Voice,
     World,
     check_events,
-    decoded,
 )
 from tests.unit.speech.conftest import wav
 
@@ -37,11 +26,6 @@ LASTING = 1
 """Faults of a job that outlast the SDK's own tries. A job is tried again a few times, and then failed by right."""
 PATIENCE = 30
 """Times that a queue gives one message; a step that needs more has not come to its end."""
-
-
-@pytest.fixture
-def world(table: Table, tmp_path: Path) -> World:
-    return World(table, tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
@@ -66,10 +50,7 @@ def test_two_hundred_jobs_survive_calls_that_fail_by_chance(
 
     def heard(number: int) -> Job:
         caller = Caller(f"usr_{number:026d}", "free")
-        job = world.submit.transcription(caller, NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000))).job
-        key = upload_key(job.user_id, job.id)
-        version = world.s3.put_object(Bucket=UPLOADS, Key=key, Body=wav())["VersionId"]
-        arrival = Arrival(UPLOADS, key, world.now, f"{number:08X}", version)
+        job, arrival = world.uploaded(caller, wav())
 
         def taken() -> bool:
             world.arrive(arrival)
@@ -77,14 +58,7 @@ def test_two_hundred_jobs_survive_calls_that_fail_by_chance(
 
         again_and_again(taken)
         world.dispatch(job)
-        recordings = Recordings(
-            store=world.store,
-            objects=world.objects,
-            decode=decoded,
-            work_dir=own_folder(world.folder),
-            clock=world.clock,
-        )
-        work = Transcribe(store=world.store, recordings=recordings, engine=Script(), diarizer=None, clock=world.clock)
+        work = world.transcribing(Script())
         again_and_again(lambda: not world.work_once(work))
         texts = [n.segment.text for n in world.store.segments(job.id)]
         assert texts == ["until 30", "and on", "until 90", "and on"]
@@ -95,17 +69,7 @@ def test_two_hundred_jobs_survive_calls_that_fail_by_chance(
         new = NewJob(text=" ".join(SENTENCES), options={"voice": "any", "format": "wav"})
         job = world.submit.speech(caller, new).job
         world.dispatch(job)
-        work = Synthesize(
-            store=world.store,
-            objects=world.objects,
-            engine=Voice(),
-            encoders=Encoder,
-            results_bucket=RESULTS,
-            voice_for=lambda language: "any",
-            max_characters=1000,
-            work_dir=world.folder,
-            clock=world.clock,
-        )
+        work = world.synthesizing(Voice())
         again_and_again(lambda: not world.work_once(work))
         assert [m.index for m in world.store.marks(job.id)] == list(range(len(SENTENCES)))
         return job

@@ -15,18 +15,24 @@ import numpy as np
 
 from antiphon.engines.ports import Segment, Spoken, TranscribedChunk, TranscriptionOptions
 from antiphon.identity.dynamo import DynamoUsers
+from antiphon.media.encode import Encoder
 from antiphon.media.items_dynamo import DynamoMediaStore
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.outbox import EventRow
+from antiphon.platform.request import Caller
 from antiphon.platform.table import Table
-from antiphon.speech.arrive import Arrive
+from antiphon.speech.arrive import Arrival, Arrive
 from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.metering import contribution, month_of
 from antiphon.speech.model import Job
+from antiphon.speech.recordings import Recordings
 from antiphon.speech.s3 import S3Objects, s3_client
-from antiphon.speech.submit import Submit
+from antiphon.speech.submit import FileToCome, NewJob, Submit, upload_key
+from antiphon.speech.synthesize import Synthesize
+from antiphon.speech.transcribe import Transcribe
 from antiphon.work.heartbeat import Heartbeat
 from antiphon.work.inbox import Held
+from antiphon.work.process import own_folder
 from antiphon.work.protection import NoProtection
 from antiphon.work.queue import Message, SqsLane
 from antiphon.work.worker import Work, Worker
@@ -155,6 +161,37 @@ class World:
             if row.dispatch:
                 body = {"user_id": job.user_id, "kind": job.kind.value, "job_id": job.id}
                 self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body))
+
+    def transcribing(self, engine: Script) -> Transcribe:
+        """The work of a transcriber that has just been started."""
+        recordings = Recordings(
+            store=self.store,
+            objects=self.objects,
+            decode=decoded,
+            work_dir=own_folder(self.folder),
+            clock=self.clock,
+        )
+        return Transcribe(store=self.store, recordings=recordings, engine=engine, diarizer=None, clock=self.clock)
+
+    def synthesizing(self, engine: Voice) -> Synthesize:
+        return Synthesize(
+            store=self.store,
+            objects=self.objects,
+            engine=engine,
+            encoders=Encoder,
+            results_bucket=RESULTS,
+            voice_for=lambda language: "any",
+            max_characters=1000,
+            work_dir=self.folder,
+            clock=self.clock,
+        )
+
+    def uploaded(self, caller: Caller, body: bytes, **new: Any) -> tuple[Job, Arrival]:
+        """A transcription whose recording lies in the bucket, and what tells of it."""
+        job = self.submit.transcription(caller, NewJob(file=FileToCome("talk.wav", "audio/wav", 10_000), **new)).job
+        key = upload_key(job.user_id, job.id)
+        version = self.s3.put_object(Bucket=UPLOADS, Key=key, Body=body)["VersionId"]
+        return job, Arrival(UPLOADS, key, self.now, f"{1:08X}", version)
 
     def work_once(self, work: Work) -> bool:
         """A fresh worker handles what the lane gives it; False when the lane is empty."""

@@ -618,11 +618,9 @@ def test_when_a_turn_is_free_the_oldest_that_waits_for_it_goes_to_its_lane(clock
     world.jobs.apply(model.claim(now(jobs[0]), owner="w", message_id="m", lease=lease, now=clock()))
     for job in jobs[1:]:
         world.jobs.apply(model.await_turn(now(job), clock()), crowded=True)
-    ended = model.finish(now(jobs[0]), owner="w", now=clock())
-    world.jobs.apply(ended)
-    assert ended.event
+    world.jobs.apply(model.finish(now(jobs[0]), owner="w", now=clock()))
     for _ in range(2):
-        world.publisher.publish(ended.event)
+        world.publisher.publish(world.jobs.events[-1])
     assert world.lanes.sent == [(USER, Dispatch("speech", "standard", "job_1"), None)] * 2
 
 

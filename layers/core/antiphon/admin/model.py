@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from antiphon.speech.model import Kind, Status
+from antiphon.speech.model import STEPS, Kind, Status
 
+_OF_TRANSCRIBERS = (Kind.TRANSCRIPTION, *STEPS)
 LANES: Mapping[str, tuple[tuple[Kind, ...], str]] = MappingProxyType(
     {
-        "transcription": ((Kind.TRANSCRIPTION, Kind.ALIGNMENT, Kind.DIARIZATION, Kind.ASSIGNMENT), "standard"),
-        "transcription_priority": (
-            (Kind.TRANSCRIPTION, Kind.ALIGNMENT, Kind.DIARIZATION, Kind.ASSIGNMENT),
-            "priority",
-        ),
+        "transcription": (_OF_TRANSCRIBERS, "standard"),
+        "transcription_priority": (_OF_TRANSCRIBERS, "priority"),
         "speech": ((Kind.SPEECH,), "standard"),
         "speech_priority": ((Kind.SPEECH,), "priority"),
         "document": ((Kind.DOCUMENT,), ""),

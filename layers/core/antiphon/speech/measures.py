@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from antiphon.platform.events import Event
-from antiphon.speech.model import FETCHING, LISTENING, TERMINAL, Change, Kind, Status
+from antiphon.speech.model import FETCHING, LISTENING, TERMINAL, WORKERS, Change, Kind, Status
 
 ENDED: Mapping[Status, str] = {
     Status.SUCCEEDED: "JobsSucceeded",
@@ -23,8 +23,17 @@ HEARD = (*LISTENING, Kind.SPEECH)
 
 
 def event_of(change: Change) -> Event | None:
-    """The change's event with what is measured and counted of it."""
-    return change.event and replace(change.event, measured=measures_of(change), counts=counts_of(change))
+    """The change's event with what is measured and counted of it, and whose turn it makes."""
+    return change.event and replace(
+        change.event, measured=measures_of(change), counts=counts_of(change), frees=freed_by(change)
+    )
+
+
+def freed_by(change: Change) -> str | None:
+    """The workers that have one job of the user less in hand."""
+    before, after = change.before, change.after
+    left = before is not None and before.status is Status.RUNNING and after.status is not Status.RUNNING
+    return WORKERS[after.kind] if left else None
 
 
 def measures_of(change: Change) -> Mapping[str, float]:

@@ -215,7 +215,7 @@ class Change:
     bounded: frozenset[str] = BOUNDED
 
 
-def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False, before: Job | None = None) -> Event:
+def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False) -> Event:
     path = f"/v1/{PLACES[job.kind]}/{job.id}"
     links = {"self": path}
     if job.kind in RESULTS:
@@ -235,7 +235,6 @@ def _event(job: Job, name: str, now: datetime, *, dispatch: bool = False, before
     }
     return Event(
         wakes=job.work_key if job.terminal else None,
-        frees=WORKERS[job.kind] if before is not None and before.status is Status.RUNNING else None,
         id=derived_id("evt", now, job.id, str(job.version), order=job.version),
         user_id=job.user_id,
         type=EVENTS.get((job.kind, name), f"{job.kind.value}.{name}"),
@@ -357,7 +356,7 @@ def finish(job: Job, *, owner: str, now: datetime, **found: Any) -> Change:
     measured = _metered(job, now)
     after = _move(measured, Status.SUCCEEDED, progress=100, stage=None, finished_at=now, error=None, **_FREE, **found)
     # What was done is not refused: the recording may have been a little longer than it said.
-    return Change(job, after, _event(after, "succeeded", now, before=job), bounded=frozenset())
+    return Change(job, after, _event(after, "succeeded", now), bounded=frozenset())
 
 
 def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None) -> Change:
@@ -373,7 +372,7 @@ def fail(job: Job, failure: Failure, now: datetime, *, owner: str | None = None)
         failures=job.failures + 1,
         **_FREE,
     )
-    return Change(job, after, _event(after, "failed", now, before=job))
+    return Change(job, after, _event(after, "failed", now))
 
 
 def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = None) -> Change:
@@ -389,7 +388,7 @@ def hand_back(job: Job, *, owner: str, now: datetime, failure: Failure | None = 
         error=failure,
         **_FREE,
     )
-    return Change(job, after, _event(after, "queued", now, before=job))
+    return Change(job, after, _event(after, "queued", now))
 
 
 def wait(job: Job, *, owner: str, now: datetime, work_key: str) -> Change:
@@ -405,7 +404,7 @@ def wait(job: Job, *, owner: str, now: datetime, work_key: str) -> Change:
         work_key=work_key,
         **_FREE,
     )
-    return Change(job, after, _event(after, "queued", now, before=job))
+    return Change(job, after, _event(after, "queued", now))
 
 
 def await_turn(job: Job, now: datetime) -> Change:
@@ -420,7 +419,7 @@ def cancel(job: Job, now: datetime) -> Change:
     if job.terminal:
         raise Conflict(f"The job is {job.status.value} already; there is nothing to cancel.", code="job_ended")
     after = _move(job, Status.CANCELED, stage=None, finished_at=now, due_at=None, **_FREE)
-    return Change(job, after, _event(after, "canceled", now, before=job))
+    return Change(job, after, _event(after, "canceled", now))
 
 
 def expire(job: Job, now: datetime) -> Change:
