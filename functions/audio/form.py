@@ -10,8 +10,8 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from antiphon.platform.bodies import MAX_FORM, too_large_for_a_form
 from antiphon.platform.errors import Field, Invalid
-from antiphon.platform.web import MAX_FORM, too_large_for_a_form
 from antiphon.speech.hand_in import File
 from antiphon.speech.openai.shapes import LISTS, nested
 

@@ -10,4 +10,4 @@ from wiring import wiring
 from antiphon.platform.behind_gateway import serve
 
 if __name__ == "__main__":
-    serve(build(wiring()), int(os.environ["PORT"]))
+    serve(build(wiring()), int(os.environ["PORT"]), wiring().logger)

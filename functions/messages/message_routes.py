@@ -21,8 +21,8 @@ from antiphon.engines.chat import ModelError
 from antiphon.platform.errors import Invalid
 from antiphon.platform.problem import problem
 from antiphon.platform.request import Caller
-from antiphon.platform.sse import EventStream, event
-from antiphon.platform.web import caller, seed_of, wants_stream
+from antiphon.platform.sse import EventStream, event, wants_stream
+from antiphon.platform.web import caller, seed_of
 
 Me = Annotated[Caller, Depends(caller)]
 Id = Annotated[str, Path(max_length=64)]

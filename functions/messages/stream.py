@@ -18,7 +18,7 @@ def main() -> None:
     for about in wiring().models.all:
         if about.configured and about.provider in SDKS:
             importlib.import_module(SDKS[about.provider])
-    serve(build(wiring()), int(os.environ["PORT"]))
+    serve(build(wiring()), int(os.environ["PORT"]), wiring().logger)
 
 
 if __name__ == "__main__":

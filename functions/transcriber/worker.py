@@ -6,9 +6,10 @@ import sys
 
 from wiring import make_worker
 
-from antiphon.platform.telemetry import make_logger
+from antiphon.platform.telemetry import all_through, make_logger
 from antiphon.work.process import run
 
 if __name__ == "__main__":
     logger = make_logger("transcriber")
+    all_through(logger)
     sys.exit(run(lambda: make_worker(logger), logger))

@@ -15,8 +15,8 @@ from infra.local.receiver import Receiver
 from infra.local.recordings import spoken_wav
 from infra.local.stack import LocalStack
 
-SENTENCES = 24
-"""Enough for several chunks."""
+SENTENCES, PAUSE = 8, 6.0
+"""Several chunks of 30 seconds, of which a third is speech: silence costs the recogniser nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def untouched(stack: LocalStack) -> list[tuple[str, float, float]]:
 
     with httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as http:
         person = Person.register(http)
-        job = person.ended(person.transcribe(spoken_wav(SENTENCES)))
+        job = person.ended(person.transcribe(spoken_wav(SENTENCES, PAUSE)))
         assert job["status"] == "succeeded"
         return shown(person, job)
 
@@ -48,7 +48,7 @@ def test_a_worker_killed_at_any_moment_loses_nothing(
 ) -> None:
     """Q-22: the transcript has no gap and no duplicate, at most one chunk is done twice, and one callback tells of the end."""
     person.post("/v1/webhooks", {"url": receiver.url, "events": ["transcription.succeeded"]})
-    job = person.transcribe(spoken_wav(SENTENCES))
+    job = person.transcribe(spoken_wav(SENTENCES, PAUSE))
     person.until(job, lambda found: found["status"] == "running")
     moment = random.Random(seed).uniform(0, 8)
     threading.Event().wait(moment)  # a random moment is what this test is about
@@ -73,7 +73,7 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
     person: Person, stack: LocalStack, untouched: list[tuple[str, float, float]]
 ) -> None:
     """Q-30: the next worker goes on within seconds, long before the lease would have ended."""
-    job = person.transcribe(spoken_wav(SENTENCES))
+    job = person.transcribe(spoken_wav(SENTENCES, PAUSE))
     person.until(job, lambda found: found["status"] == "running" and found["progress"] > 0)
     old = stack.pid("transcriber")
     assert old
@@ -91,7 +91,7 @@ def test_a_stopped_worker_that_wakes_up_late_changes_nothing(
 ) -> None:
     """Q-13: the zombie sleeps for longer than its lease, another worker finishes, the zombie wakes."""
     person.post("/v1/webhooks", {"url": receiver.url, "events": ["transcription.succeeded"]})
-    job = person.transcribe(spoken_wav(SENTENCES))
+    job = person.transcribe(spoken_wav(SENTENCES, PAUSE))
     person.until(job, lambda found: found["status"] == "running")
     zombie = stack.pid("transcriber")
     assert zombie

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -53,9 +54,14 @@ def lines(stack: LocalStack) -> Iterator[tuple[str, str]]:
 
 def written(stack: LocalStack) -> Iterator[tuple[str, dict[str, Any]]]:
     """Our own lines; Lambda's own are no JSON here."""
-    for component, text in lines(stack):
+    said = lines(stack)
+    for component, text in said:
         if text and not text.startswith(LAMBDAS):
-            yield component, json.loads(text)
+            try:
+                yield component, json.loads(text)
+            except ValueError:
+                after = "\n".join(line for _, line in islice(said, 40))
+                pytest.fail(f"{component} wrote what is no JSON:\n{text}\n{after}")
 
 
 def until(check: Callable[[], bool], seconds: float = 30) -> None:

@@ -193,7 +193,7 @@ def test_a_repeated_post_answers_with_the_first_result(person: Person) -> None:
 def test_a_canceled_job_in_each_state_stays_canceled(person: Person) -> None:
     waiting = person.post("/v1/transcriptions", {"filename": "a.wav", "content_type": "audio/wav", "size": 10}).json()
     assert person.post(f"/v1/transcriptions/{waiting['id']}/cancel").json()["status"] == "canceled"
-    long = person.transcribe(spoken_wav(60))
+    long = person.transcribe(spoken_wav(20, pause=8.0))
     queued = person.transcribe(spoken_wav(2))
     person.until(queued, lambda job: job["status"] != "awaiting_upload")
     assert person.post(f"/v1/transcriptions/{queued['id']}/cancel").json()["status"] == "canceled"

@@ -66,7 +66,7 @@ def test_a_container_fetches_its_models_does_a_job_and_ends(
     finally:
         status = container.stop()
     assert status == 0
-    assert [line["message"] for line in container.said if line["level"] == "ERROR"] == []
+    assert [line["message"] for line in container.said if line.get("level") == "ERROR"] == []
     assert listing(*map(image.here, ("/opt/antiphon", "/app"))) == before
     assert (done.engine or "").startswith({"transcriber": "whisperx 3.8.6", "synthesizer": "kokoro 0.9.4"}[image.name])
     if kind is Kind.TRANSCRIPTION:

@@ -15,10 +15,11 @@ from fastapi import APIRouter
 from mangum import Mangum
 from pydantic import BaseModel, ConfigDict
 
-from antiphon.platform import rest, web
+from antiphon.platform import bodies, rest
 from antiphon.platform.fields import anything, record, text
 from antiphon.platform.idempotency import Idempotency
 from antiphon.platform.strict_json import MAX_DEPTH, MAX_VALUES
+from antiphon.platform.web import make_app
 from tests.unit.conftest import HeldClock
 from tests.unit.platform.gates import open_gate
 
@@ -52,7 +53,7 @@ def light() -> Ask:
 
 def fast() -> Ask:
     logger = Logger(service="bodies-fast", stream=StringIO())
-    app = web.make_app("Test", logger=logger, idempotency=Idempotency(None, HeldClock()), gate=open_gate(), version="1")  # type: ignore[arg-type]
+    app = make_app("Test", logger=logger, idempotency=Idempotency(None, HeldClock()), gate=open_gate(), version="1")  # type: ignore[arg-type]
     routes = APIRouter()
 
     @routes.post("/things")
@@ -205,7 +206,7 @@ def test_json_built_to_be_slow_is_refused_at_once(ask: Ask, case: str) -> None:
 @pytest.mark.parametrize("extra", [0, 1])
 def test_a_body_over_the_limit_is_a_413(ask: Ask, request: pytest.FixtureRequest, extra: int) -> None:
     """A-51: to the byte."""
-    limit = {"rest": rest.MAX_BODY, "web": web.MAX_BODY}[request.node.callspec.id.split("-")[0]]
+    limit = {"rest": rest.MAX_BODY, "web": bodies.MAX_BODY}[request.node.callspec.id.split("-")[0]]
     frame = '{"name": 1, "more": ""}'
     status, _, problem = send(ask, frame.replace('""', f'"{"x" * (limit + extra - len(frame))}"'))
     assert (status, problem["code"]) == [(422, "invalid_request"), (413, "too_large")][extra]

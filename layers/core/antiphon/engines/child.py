@@ -167,6 +167,8 @@ def serve(load: Callable[[], Loaded], answer: Callable[[Loaded, dict[str, Any], 
     EngineErrors travel to the parent. A fork that crashes takes this process with it, in the same way.
     """
     _die_with_the_parent(int(sys.argv[2]))
+    # Python would raise BrokenPipeError and write a traceback about it; there is nobody left to answer.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     # The engine's C code may print; only frames may reach the parent, so stdout becomes stderr for everybody else.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

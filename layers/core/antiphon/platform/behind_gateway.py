@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 
 import uvicorn
+from aws_lambda_powertools import Logger
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from antiphon.platform.telemetry import all_through
 
 CONTEXT = b"x-amzn-request-context"
 
@@ -46,13 +49,15 @@ def _parameters(template: str, path: str) -> dict[str, str]:
     return {name[1:-1]: value for name, value in pairs if name.startswith("{") and name.endswith("}")}
 
 
-def serve(app: ASGIApp, port: int) -> None:
+def serve(app: ASGIApp, port: int, logger: Logger) -> None:
     """Until the process is told to end."""
+    all_through(logger)
     uvicorn.run(
         FromGateway(app),
         host="127.0.0.1",
         port=port,
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         proxy_headers=False,

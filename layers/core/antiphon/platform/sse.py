@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
+from fastapi import Request
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
 from starlette.types import Send
@@ -15,6 +16,11 @@ from starlette.types import Send
 MEDIA_TYPE = "text/event-stream"
 PING_EVERY = 15.0
 """Seconds of silence after which a comment is sent: proxies close what says nothing for 30."""
+
+
+def wants_stream(request: Request) -> bool:
+    """Whether the answer is to come as server-sent events."""
+    return MEDIA_TYPE in request.headers.get("accept", "") or request.url.path.endswith("/stream")
 
 
 def event(name: str, data: Mapping[str, Any], id: str | None = None) -> bytes:

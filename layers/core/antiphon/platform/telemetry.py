@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
@@ -10,6 +14,23 @@ from antiphon.platform.metrics import NAMESPACE, checked
 
 def make_logger(service: str, level: str = "INFO") -> Logger:
     return Logger(service=service, level=level, use_rfc3339=True, utc=True)
+
+
+def all_through(logger: Logger) -> None:
+    """For a process that is ours alone, not a Lambda function: what libraries log and warn of, and what nobody caught, become lines of this logger's form too."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logger.registered_formatter)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+    logging.getLogger(logger.name).propagate = False  # it has a handler of its own
+
+    sys.excepthook = lambda kind, error, trace: logger.error("nobody caught", exc_info=(kind, error, trace))
+
+    def in_thread(hooked: threading.ExceptHookArgs) -> None:
+        if hooked.exc_value is not None:
+            logger.error("nobody caught", exc_info=(hooked.exc_type, hooked.exc_value, hooked.exc_traceback))
+
+    threading.excepthook = in_thread
 
 
 class EmfMetrics:
