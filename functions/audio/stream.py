@@ -8,6 +8,8 @@ from app import build
 from wiring import wiring
 
 from antiphon.platform.behind_gateway import serve
+from antiphon.platform.telemetry import process_logger
 
 if __name__ == "__main__":
-    serve(build(wiring()), int(os.environ["PORT"]), wiring().logger)
+    process_logger("audio", os.environ.get("LOG_LEVEL", "INFO"))
+    serve(build(wiring()), int(os.environ["PORT"]))

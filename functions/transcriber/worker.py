@@ -6,10 +6,9 @@ import sys
 
 from wiring import make_worker
 
-from antiphon.platform.telemetry import all_through, make_logger
+from antiphon.platform.telemetry import process_logger
 from antiphon.work.process import run
 
 if __name__ == "__main__":
-    logger = make_logger("transcriber")
-    all_through(logger)
+    logger = process_logger("transcriber")
     sys.exit(run(lambda: make_worker(logger), logger))

@@ -8,10 +8,9 @@ import sys
 
 SCRIPT = """
 import asyncio, logging, threading, warnings
-from antiphon.platform.telemetry import all_through, make_logger
+from antiphon.platform.telemetry import process_logger
 
-logger = make_logger("worker")
-all_through(logger)
+logger = process_logger("worker")
 logger.append_keys(job_id="job_1")
 logger.info("our own")
 logging.getLogger("uvicorn.error").error("said by a %s", "library")

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 
 import uvicorn
-from aws_lambda_powertools import Logger
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from antiphon.platform.telemetry import all_through
 
 CONTEXT = b"x-amzn-request-context"
 
@@ -49,9 +46,8 @@ def _parameters(template: str, path: str) -> dict[str, str]:
     return {name[1:-1]: value for name, value in pairs if name.startswith("{") and name.endswith("}")}
 
 
-def serve(app: ASGIApp, port: int, logger: Logger) -> None:
-    """Until the process is told to end."""
-    all_through(logger)
+def serve(app: ASGIApp, port: int) -> None:
+    """Until the process is told to end. uvicorn's own words go where the process sends those of all libraries."""
     uvicorn.run(
         FromGateway(app),
         host="127.0.0.1",

@@ -16,8 +16,9 @@ def make_logger(service: str, level: str = "INFO") -> Logger:
     return Logger(service=service, level=level, use_rfc3339=True, utc=True)
 
 
-def all_through(logger: Logger) -> None:
-    """For a process that is ours alone, not a Lambda function: what libraries log and warn of, and what nobody caught, become lines of this logger's form too."""
+def process_logger(service: str, level: str = "INFO") -> Logger:
+    """For a process that is ours alone, not a Lambda function: what libraries log and warn of, and what nobody caught, become lines of the same form too."""
+    logger = make_logger(service, level)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logger.registered_formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
@@ -31,6 +32,7 @@ def all_through(logger: Logger) -> None:
             logger.error("nobody caught", exc_info=(hooked.exc_type, hooked.exc_value, hooked.exc_traceback))
 
     threading.excepthook = in_thread
+    return logger
 
 
 class EmfMetrics:
