@@ -89,6 +89,30 @@ def unpacked(folder: Path, content: bytes) -> Path:
     return target
 
 
+def keep_environments_that_raised() -> None:
+    """Let the next call of a function whose handler raised find it warm, as in the cloud.
+
+    ministack kills the process, and an authorizer says no by raising: each request that it refused cost a cold start.
+    """
+    from ministack.core import lambda_runtime
+
+    said = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(said) != 1:
+        raise RuntimeError("ministack's worker says in another way that its handler raised")
+    raised = '{"status": "ok", "raised": {"error": str(e), "trace": traceback.format_exc()}}'
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(said, raised)
+    invoke = lambda_runtime.Worker.invoke
+
+    def invoke_and_keep(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = invoke(worker, *arguments, **options)
+        if raised := answer.pop("raised", None):
+            answer |= {"status": "error", **raised}
+        return answer
+
+    lambda_runtime.Worker.invoke = invoke_and_keep
+
+
 def forget_layers(folder: Path) -> None:
     """Remove the unpacked layers that no function uses any more; only while no function runs."""
     from ministack.services import lambda_svc

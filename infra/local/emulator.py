@@ -167,6 +167,7 @@ def main() -> None:
     corrections.name_the_sender_of_mail()
     corrections.know_batches_of_messages()
     corrections.say_the_subprotocol_back()
+    corrections.keep_environments_that_raised()
     corrections.unpack_layers_once(options.state.resolve() / "layers")
     snapshots = install_snapshots(options.state.resolve())
     threading.Thread(target=save_for_ever, args=(snapshots,), daemon=True, name="save").start()

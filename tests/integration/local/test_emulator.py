@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -24,6 +27,18 @@ def put(stack: LocalStack, pk: str, sk: str = "kept") -> None:
 
 def generation(stack: LocalStack) -> str:
     return os.readlink(stack.home.state / "services/current")
+
+
+RAISES_EVERY_OTHER_TIME = """
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    if calls % 2 == 0:
+        raise ValueError(f"call {calls}")
+    return calls
+"""
 
 
 def test_state_survives_a_kill_and_a_graceful_stop(stack: LocalStack) -> None:
@@ -108,3 +123,25 @@ def test_a_layer_is_unpacked_once_for_all_functions(stack: LocalStack) -> None:
     layers = [path for path in (stack.home.state / "layers").iterdir() if (path / "python/greeting").is_dir()]
     assert layers
     assert not list((stack.home.state / "tmp").glob("ministack-lambda-*/layer_*"))
+
+
+def test_a_function_that_raised_is_warm_for_the_next_call(stack: LocalStack) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("handler.py", RAISES_EVERY_OTHER_TIME)
+    functions = stack.client("lambda")
+    anyone = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
+    role = stack.client("iam").create_role(RoleName="raises", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    functions.create_function(
+        FunctionName="raises",
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Role=role,
+        Code={"ZipFile": code.getvalue()},
+    )
+    answers = [functions.invoke(FunctionName="raises", Payload=b"{}") for _ in range(4)]
+    said = [json.loads(answer["Payload"].read()) for answer in answers]
+    assert ["FunctionError" in answer for answer in answers] == [False, True, False, True]
+    assert [said[1]["errorMessage"], said[3]["errorMessage"]] == ["call 2", "call 4"]
+    assert [said[0], said[2]] == [1, 3]
