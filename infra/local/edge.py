@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.platform import openai_errors
+from antiphon.platform.behind_gateway import KEEP_ALIVE
 from antiphon.platform.gate import SECURITY_HEADERS
 from antiphon.platform.ids import new_id
 from infra.local.pages import Pages
@@ -258,6 +259,7 @@ def main() -> None:
         # It would believe a client's own X-Forwarded-For.
         proxy_headers=False,
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE,
         ws="websockets-sansio",
         ws_max_size=(MAX_MESSAGE, MAX_FRAME),  # type: ignore[arg-type]  # goes to websockets as it is
         ws_ping_interval=None,

@@ -12,6 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 CONTEXT = b"x-amzn-request-context"
+KEEP_ALIVE = 65
+"""Seconds that a connection may be idle. Whoever asks lets go of it first, after 5 to 60: a server that does so by its own closes the door before a request that is on its way."""
 
 
 class FromGateway:
@@ -58,5 +60,6 @@ def serve(app: ASGIApp, port: int) -> None:
         server_header=False,
         proxy_headers=False,
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=10,
     )
