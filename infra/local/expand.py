@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Expander:
 
     def expand(self, path: Path) -> Expanded:
         """Raises TemplateError, PackageError."""
-        template = self._read(path)
+        template = without_aliases(self._read(path))
         uploads: dict[str, Archive | str] = {}
         for name, resource in resources(template):
             try:
@@ -106,8 +107,28 @@ def local(value: object) -> bool:
     return isinstance(value, str) and "://" not in value
 
 
-def transform(template: dict[str, Any], path: Path, region: str) -> dict[str, Any]:
-    """Expand the AWS::Serverless types. Raises TemplateError with the transform's own words."""
+def without_aliases(template: dict[str, Any]) -> dict[str, Any]:
+    """Functions that are called as they are: the local AWS has no CodeDeploy, which brings an alias to a new version.
+
+    What stands there for CodeDeploy alone, its role and the alarms that it looks at, goes too.
+    """
+    functions = template.get("Globals", {}).get("Function", {})
+    functions.pop("AutoPublishAlias", None)
+    functions.pop("AutoPublishAliasAllProperties", None)
+    functions.pop("VersionDeletionPolicy", None)
+    if preference := functions.pop("DeploymentPreference", None):
+        for name in (preference["Role"]["Fn::GetAtt"][0], *(alarm["Ref"] for alarm in preference["Alarms"])):
+            del template["Resources"][name]
+    return template
+
+
+def transform(
+    template: dict[str, Any], path: Path, region: str, values: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Expand the AWS::Serverless types. values: of parameters, where the transform shall know them, as it does in the cloud.
+
+    Raises TemplateError with the transform's own words.
+    """
     if template.get("Transform") != _SAM:
         return template
     import boto3
@@ -129,7 +150,7 @@ def transform(template: dict[str, Any], path: Path, region: str) -> dict[str, An
         translator = Translator(None, Parser(), boto_session=boto3.Session(region_name=region))
         expanded = translator.translate(
             template,
-            parameter_values={},
+            parameter_values=dict(values or {}),
             get_managed_policy_map=lambda: {
                 name: f"arn:aws:iam::aws:policy/service-role/{name}" for name in _MANAGED_POLICIES
             },
@@ -147,8 +168,9 @@ def adapt(template: dict[str, Any]) -> dict[str, Any]:
     """Work around what the local AWS does differently from AWS; each case is held by a test.
 
     A reference to a secret gives its name instead of its ARN, so that no policy that names it holds: ask for the ARN.
+    An alias that is not there (without_aliases) is the function.
     """
-    text = json.dumps(template, default=str)
+    text = re.sub(r'\{"Ref": "(\w+)\.Alias"\}', r'{"Fn::GetAtt": ["\1", "Arn"]}', json.dumps(template, default=str))
     for name, resource in resources(template):
         if resource["Type"] == "AWS::SecretsManager::Secret":
             text = text.replace(json.dumps({"Ref": name}), json.dumps({"Fn::GetAtt": [name, "Id"]}))

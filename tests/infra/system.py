@@ -120,6 +120,10 @@ class System:
         assert found, f"{reference!r} names no resource"
         return self.resources[found[1]]
 
+    def properties(self, stack: str, name: str) -> Any:
+        """Of one resource, without a look at the others."""
+        return self._resolve(stack, copy.deepcopy(self.templates[stack]["Resources"][name]["Properties"]))
+
     def passed(self, stack: str) -> set[str]:
         """The parameters that the root gives to a nested stack."""
         return set(self._stacks[stack])
@@ -186,7 +190,8 @@ class System:
                 return not self._resolve(stack, inner)
             case {"Fn::Select": [int(place), {"Fn::Split": [str(separator), inner]}]}:
                 text = self._resolve(stack, inner)
-                return f"{text}[{place}]" if "${" in text else text.split(separator)[place]
+                known = "${" not in text and not text.startswith("<")
+                return text.split(separator)[place] if known else f"{text}[{place}]"
             case {"Fn::Select": [int(place), {"Fn::GetAZs": ""}]}:
                 return f"${{zone {place}}}"
             case dict():

@@ -21,7 +21,8 @@ OF_FIVE_MINUTES = {"DeliveriesFailing"}
 
 
 def alarms(system: System) -> list[Resource]:
-    return system.all("AWS::CloudWatch::Alarm")
+    """Those that a person hears of; others scale workers and stop a release (test_gpu.py, test_rollout.py)."""
+    return [alarm for alarm in system.all("AWS::CloudWatch::Alarm") if alarm.name.startswith("observability/")]
 
 
 def metrics(alarm: Resource) -> Iterator[tuple[str, str, dict[str, Any]]]:

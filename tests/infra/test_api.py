@@ -42,7 +42,7 @@ def methods(system: System) -> Iterator[tuple[str, str, list[dict[str, list[str]
     for path, item in api.properties["Body"]["paths"].items():
         for method, operation in item.items():
             uri = operation["x-amazon-apigateway-integration"]["uri"]
-            found = re.search(r"<(\w+/\w+)\.Arn>", uri)
+            found = re.search(r"<(\w+/\w+)Aliaslive>", uri)
             assert found, uri
             yield method, path, operation["security"], found[1]
 
@@ -68,7 +68,7 @@ def test_the_authorizer_is_ours_and_its_answer_is_kept_no_longer_than_a_minute(c
     (api,) = cloud.all("AWS::ApiGateway::RestApi")
     scheme = api.properties["Body"]["components"]["securitySchemes"]["Token"]
     authorizer = scheme["x-amazon-apigateway-authorizer"]
-    assert "<api/Authorizer.Arn>" in authorizer["authorizerUri"]
+    assert "<api/AuthorizerAliaslive>" in authorizer["authorizerUri"]
     assert authorizer["identitySource"] == "method.request.header.Authorization"
     assert authorizer["authorizerResultTtlInSeconds"] == cloud.parameters["AuthorizerTtl"]
     assert cloud.templates["template"]["Parameters"]["AuthorizerTtl"]["MaxValue"] <= 60

@@ -36,8 +36,9 @@ OF_AWS = {
     "gpu/InfrastructureRole": "ecs.amazonaws.com",
     "gpu/InstanceRole": "ec2.amazonaws.com",
     "api/GatewayLogsRole": "apigateway.amazonaws.com",
+    "api/RolloutRole": "codedeploy.amazonaws.com",
 }
-"""Roles by which AWS itself keeps the instances and writes access logs. What its agents need changes with them, so these have AWS's own policies."""
+"""Roles by which AWS itself keeps the instances, writes access logs and brings aliases to new versions. What its agents need changes with them, so these have AWS's own policies."""
 TASKS = {"jobs/TranscriberRole", "jobs/SynthesizerRole", "gpu/ExecutionRole"}
 
 RESOURCE_POLICIES = {

@@ -67,6 +67,34 @@ def test_a_secret_is_referred_to_by_its_arn(expander: Expander, tmp_path: Path) 
     assert outputs == {"One": {"Value": {"Fn::GetAtt": ["Key", "Id"]}}, "Two": {"Value": {"Fn::Sub": "${Key.Id}!"}}}
 
 
+def test_what_brings_an_alias_to_a_new_version_is_left_out(expander: Expander, tmp_path: Path) -> None:
+    """The local AWS has no CodeDeploy."""
+    write(tmp_path / "hello/handler.py", "def handle(event, context): ...\n")
+    text = """
+Globals:
+  Function:
+    Runtime: python3.13
+    AutoPublishAlias: live
+    AutoPublishAliasAllProperties: true
+    VersionDeletionPolicy: Delete
+    DeploymentPreference: {Type: AllAtOnce, Role: !GetAtt Shifter.Arn, Alarms: [!Ref Bad]}
+Resources:
+  Shifter: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
+  Bad: {Type: AWS::CloudWatch::Alarm, Properties: {MetricName: Errors}}
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: hello, Handler: handler.handle, VersionDescription: one, Role: !GetAtt Role.Arn}
+Outputs: {Called: {Value: !Ref Hello.Alias}}
+"""
+    body = json.loads(expander.expand(write(tmp_path / "template.yaml", HEAD + text)).body)
+    assert {name: each["Type"] for name, each in body["Resources"].items()} == {
+        "Role": "AWS::IAM::Role",
+        "Hello": "AWS::Lambda::Function",
+    }
+    assert body["Outputs"]["Called"]["Value"] == {"Fn::GetAtt": ["Hello", "Arn"]}
+
+
 def test_a_missing_nested_template_is_named(expander: Expander, tmp_path: Path) -> None:
     text = HEAD + "Resources: {Api: {Type: AWS::Serverless::Application, Properties: {Location: api.yaml}}}\n"
     with pytest.raises(TemplateError, match=r"template\.yaml, Api: .*api\.yaml does not exist"):
