@@ -93,9 +93,10 @@ def all_expanded() -> Mapping[str, dict[str, Any]]:
 
 
 class System:
-    """All resources that exist with these values of the root parameters (their defaults where none is given)."""
+    """All resources that exist with these values of the root parameters (their defaults where none is given), in this region, if it matters."""
 
-    def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
+    def __init__(self, parameters: Mapping[str, str] | None = None, region: str = "${AWS::Region}") -> None:
+        self._known = {"AWS::Region": region}
         self.templates = all_expanded()
         defaults = {k: v["Default"] for k, v in self.templates["template"]["Parameters"].items() if "Default" in v}
         self.parameters = {**defaults, **(parameters or {})}
@@ -119,6 +120,11 @@ class System:
         found = re.fullmatch(r"<([^.>]+)(?:\.[^>]+)?>", reference)
         assert found, f"{reference!r} names no resource"
         return self.resources[found[1]]
+
+    def called(self, reference: str) -> Resource:
+        """The function that a reference calls, be it by its alias."""
+        found = self.of(reference)
+        return self.of(found.properties["FunctionName"]) if found.kind == "AWS::Lambda::Alias" else found
 
     def properties(self, stack: str, name: str) -> Any:
         """Of one resource, without a look at the others."""
@@ -205,7 +211,7 @@ class System:
 
     def _ref(self, stack: str, name: str) -> Any:
         if name.startswith("AWS::"):
-            return f"${{{name}}}"
+            return self._known.get(name, f"${{{name}}}")
         if name in self.templates[stack]["Resources"]:
             return f"<{stack}/{name}>"
         if stack == "template":

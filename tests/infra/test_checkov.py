@@ -17,12 +17,10 @@ from tests.infra.system import ROOT, TEMPLATES, expanded
 
 CHECKOV = ROOT / ".venvs/checkov/bin/checkov"
 SKIPPED: Mapping[str, str] = {
-    "CKV_AWS_18": "what is asked of the buckets, our own access log says; S3's would hold signed addresses",
     "CKV_AWS_33": "the key's statement for * holds for this account, by the services that store (decisions/0045)",
     "CKV_AWS_116": "no function is called asynchronously: queues, the stream and the schedule have dead letters (test_queues.py)",
     "CKV_AWS_117": "outside of a VPC there is no private network that a customer's address could lead to (S-10)",
     "CKV_AWS_120": "answers are for one user, and must not be kept for another",
-    "CKV_AWS_173": "the environment holds names and addresses, no secret (test_permissions.py), and AWS's key encrypts it",
 }
 """Rules that are not ours, and why."""
 BROKEN = {

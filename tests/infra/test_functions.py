@@ -145,6 +145,13 @@ def test_every_function_is_traced(cloud: System) -> None:
         assert each.properties["TracingConfig"] == {"Mode": "Active"}, each.name
 
 
+def test_the_environment_of_every_function_is_encrypted_by_our_key(cloud: System) -> None:
+    """I-03"""
+    key = cloud.resources["keys/DataKey"].attribute("Arn")
+    for each in cloud.all("AWS::Lambda::Function"):
+        assert each.properties["KmsKeyArn"] == key, each.name
+
+
 def test_functions_share_what_the_account_may_run_unless_each_is_given_its_part(cloud: System) -> None:
     """I-03: a part that is smaller than what a queue starts at once would throttle it for ever."""
     own = {f.name: f.properties.get("ReservedConcurrentExecutions") for f in cloud.all("AWS::Lambda::Function")}

@@ -66,11 +66,12 @@ def test_one_image_alone_is_enough() -> None:
 
 @each
 def test_an_image_is_scanned_never_replaced_and_named_by_its_digest(worker: str, running: System) -> None:
-    """I-10."""
+    """I-05, I-10."""
     repository = of(running, worker, "Repository").properties
     assert repository["ImageTagMutability"] == "IMMUTABLE"
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
-    assert repository["EncryptionConfiguration"] == {"EncryptionType": "KMS"}
+    key = running.resources["keys/DataKey"].attribute("Arn")
+    assert repository["EncryptionConfiguration"] == {"EncryptionType": "KMS", "KmsKey": key}
     (rule,) = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     assert rule["action"] == {"type": "expire"}
     assert container(running, worker)["Image"] == f"<gpu/{worker}Repository.RepositoryUri>@{DIGEST}"

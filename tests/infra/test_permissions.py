@@ -102,6 +102,8 @@ def test_nobody_uses_the_key_of_the_data_but_through_the_service_that_stores_the
     assert condition["kms:CallerAccount"] == "${AWS::AccountId}"
     assert {service.split(".")[0] for service in condition["kms:ViaService"]} == {
         "dynamodb",
+        "ecr",
+        "lambda",
         "s3",
         "secretsmanager",
         "sns",
@@ -129,9 +131,9 @@ def test_a_service_may_only_act_for_what_is_ours(production: System) -> None:
             if resource.kind in ("AWS::KMS::Key", "AWS::SNS::TopicPolicy"):
                 assert condition["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}, resource.name
                 continue
-            origin = condition["ArnEquals"]["aws:SourceArn"]
-            assert "*" not in origin, resource.name
-            if principal["Service"] == "s3.amazonaws.com":
+            for origin in listed(condition["ArnEquals"]["aws:SourceArn"]):
+                assert "*" not in origin, resource.name
+            if principal["Service"] in ("s3.amazonaws.com", "logging.s3.amazonaws.com"):
                 assert condition["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}, resource.name
     assert services >= 2
     for permission in production.all("AWS::Lambda::Permission"):

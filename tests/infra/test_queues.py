@@ -43,6 +43,20 @@ def test_every_queue_has_a_dead_letter_queue_that_keeps_messages_longer(cloud: S
         assert kept > queue.properties["MessageRetentionPeriod"], queue.name
 
 
+def test_a_dead_letter_queue_takes_the_letters_of_its_own_queue_only(cloud: System) -> None:
+    """I-05. Those of the stream and of schedules are sent, so no queue may redrive there."""
+    sources = {policy[0]: queue for queue in cloud.all("AWS::SQS::Queue") if (policy := redrive(queue))}
+    for name in dead_letter_queues(cloud):
+        allowed = cloud.resources[name].properties["RedriveAllowPolicy"]
+        source = sources.get(cloud.resources[name].attribute("Arn"))
+        if source is None:
+            assert allowed == {"redrivePermission": "denyAll"}, name
+            continue
+        # The dead letters must be there before their queue, so they know it by its name.
+        arn = f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{source.properties['QueueName']}"
+        assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [arn]}, name
+
+
 def test_no_two_queues_share_their_dead_letters(cloud: System) -> None:
     """Redrive knows from the dead-letter queue alone where a message belongs."""
     targets = [policy[0] for queue in cloud.all("AWS::SQS::Queue") if (policy := redrive(queue))]
@@ -115,7 +129,7 @@ def test_every_schedule_says_when_it_could_not_call(cloud: System) -> None:
 
 def test_every_function_that_nobody_waits_for_is_called_by_a_queue_a_stream_or_a_schedule(cloud: System) -> None:
     """So that no call is of Lambda's own asynchronous kind, which would need a destination of its own."""
-    waited_for = {cloud.of(p.properties["FunctionName"]).name for p in cloud.all("AWS::Lambda::Permission")}
+    waited_for = {cloud.called(p.properties["FunctionName"]).name for p in cloud.all("AWS::Lambda::Permission")}
     polled = {cloud.of(m.properties["FunctionName"]).name for m in cloud.all("AWS::Lambda::EventSourceMapping")}
     assert waited_for | polled == {function.name for function in cloud.all("AWS::Lambda::Function")}
     assert not waited_for & polled

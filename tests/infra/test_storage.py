@@ -6,8 +6,8 @@ from antiphon.platform.table import Row
 from tests.infra.system import Resource, System
 
 RETAIN = ("Retain", "Retain")
-PUBLIC = {"web/Pages"}
-"""Files of the web app, which everybody may read: S3's own key encrypts them, which CloudFront can use."""
+BY_S3 = {"web/Pages", "data/AccessLogs"}
+"""Encrypted by S3's own key: files of the web app, which CloudFront reads, and what S3 itself logs, which it can do in no other way."""
 
 
 def test_the_table_can_be_restored_and_is_not_deleted(cloud: System) -> None:
@@ -69,7 +69,7 @@ def test_every_bucket_is_closed_encrypted_versioned_and_stays(cloud: System) -> 
         (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, bucket.name
         assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, bucket.name
-        if bucket.name in PUBLIC:
+        if bucket.name in BY_S3:
             assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256", bucket.name
             continue
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, bucket.name
@@ -82,6 +82,23 @@ def test_every_bucket_cleans_up_what_nobody_finished_or_needs(cloud: System) -> 
         whole = [rule for rule in rules if "Prefix" not in rule and "Filter" not in rule]
         assert any("AbortIncompleteMultipartUpload" in rule for rule in whole), bucket.name
         assert any("NoncurrentVersionExpiration" in rule for rule in whole), bucket.name
+
+
+def test_what_is_asked_of_a_bucket_is_logged_in_one_that_may_be_written_to_for_it(cloud: System) -> None:
+    """I-05. For 30 days: the log has addresses of people."""
+    logs = cloud.resources["data/AccessLogs"]
+    policy = cloud.resources["data/AccessLogsMayBeWritten"].properties["PolicyDocument"]["Statement"]
+    (allowed,) = [statement for statement in policy if statement["Effect"] == "Allow"]
+    logged = set()
+    for bucket in cloud.all("AWS::S3::Bucket"):
+        if bucket.name == logs.name:
+            assert "LoggingConfiguration" not in bucket.properties
+            continue
+        assert bucket.properties["LoggingConfiguration"]["DestinationBucketName"] == logs.reference, bucket.name
+        logged.add(f"arn:${{AWS::Partition}}:s3:::{bucket.properties['BucketName']}")
+    assert set(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == logged
+    rules = logs.properties["LifecycleConfiguration"]["Rules"]
+    assert [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule] == [30]
 
 
 PLAIN = {"Bool": {"aws:SecureTransport": "false"}}
