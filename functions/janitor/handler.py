@@ -1,4 +1,4 @@
-"""Once a minute: what became due is done, what was lost on its way is sent again, what is dead is said to be dead."""
+"""Once a minute: what became due is done, what was lost on its way is sent again, what is dead is said to be dead. Once an hour jobs are counted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wiring import wiring
 
 from antiphon.media.sweep import sweep_media
 from antiphon.platform.clock import system_clock
+from antiphon.tally.balance import unaccounted
 
 ERASE_FOR = timedelta(seconds=15)
 """Of each of the two parts, so that both, and a last page of each, fit into the function's time."""
@@ -20,6 +21,9 @@ logger = Logger(service="janitor", use_rfc3339=True, utc=True)
 
 def handler(event: dict[str, Any], context: Any) -> None:
     work = wiring()
+    if event.get("count") == "jobs":
+        work.metrics.put("JobsUnaccounted", unaccounted(work.tally, work.all_jobs))
+        return
     jobs = work.jobs.due()
     work.metrics.put("OldestQueuedJobSeconds", work.jobs.oldest())
     if work.cap:

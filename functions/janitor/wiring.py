@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from antiphon.admin.jobs_dynamo import DynamoAllJobs
 from antiphon.conversations.answer import Settle
 from antiphon.conversations.budget import SettleBudget
 from antiphon.conversations.budget_dynamo import DynamoBudget
@@ -31,6 +32,7 @@ from antiphon.speech.lanes import SqsLanes
 from antiphon.speech.model import STEPS, Kind
 from antiphon.speech.s3 import s3_client
 from antiphon.speech.sweep import SweepJobs
+from antiphon.tally.dynamo import DynamoTally
 from antiphon.webhooks.dynamo import DynamoDeliveryStore
 from antiphon.webhooks.sqs import SqsDeliveryQueue
 from antiphon.webhooks.sweep import SweepDeliveries
@@ -61,6 +63,8 @@ class Wiring:
             dead_letters={place: env[f"{name}_DEAD_LETTERS_URL"] for place, name in places.items()},
         )
         self.jobs = SweepJobs(jobs=DynamoJobStore(table), lanes=self.lanes, clock=system_clock)
+        self.tally = DynamoTally(table)
+        self.all_jobs = DynamoAllJobs(table)
         self.metrics = EmfMetrics(env["DEPLOYMENT"])
         self.cap = daily_cap(table, int(env["CHAT_TOKENS_PER_DAY"]), system_clock)
         self.media = DynamoMediaStore(table)

@@ -143,6 +143,17 @@ def test_since_when_the_oldest_is_queued(desk: Desk) -> None:
     assert desk.all.longest_queued(Kind.SPEECH, "priority") is None
 
 
+def test_they_are_counted_by_kind_and_state(desk: Desk) -> None:
+    """O-05"""
+    claimed(desk, desk.make(1))
+    for number in (2, 3):
+        desk.make(number)
+    desk.make(4, Kind.EDIT)
+    assert desk.all.count(Kind.SPEECH, Status.QUEUED) == 2
+    assert desk.all.count(Kind.SPEECH, Status.RUNNING) == 1
+    assert desk.all.count(Kind.EDIT, Status.RUNNING) == 0
+
+
 def test_nothing_scans(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Model, "scan", None)
     desk = DynamoDesk(table)

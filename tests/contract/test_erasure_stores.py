@@ -19,8 +19,14 @@ from antiphon.identity.erase_sqs import SqsSecondLooks
 from antiphon.identity.memory import MemoryUsers
 from antiphon.identity.model import Mark, Removed, Session, User, UserStatus
 from antiphon.identity.ports import AccountRows, UserStore
+from antiphon.platform.ids import derived_id
 from antiphon.platform.table import Table
+from antiphon.speech import model
+from antiphon.speech.dynamo import DynamoJobStore
+from antiphon.speech.measures import event_of
+from antiphon.speech.model import Job, Kind, Source, Status
 from antiphon.speech.s3 import s3_client
+from antiphon.tally.dynamo import DynamoTally
 from tests.contract.conftest import REGION
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -123,6 +129,35 @@ def test_a_user_who_was_not_marked_is_not_finished(table: Table) -> None:
     with pytest.raises(TransactWriteError):
         rows.finish(Mark(ANNA, f"{ANNA}@example.com", NOW), Removed(), NOW)
     assert users.get(ANNA) is not None
+
+
+def test_jobs_that_an_erasure_ends_are_counted_as_ended(table: Table) -> None:
+    """O-05: those that were accepted, each once, however often it begins anew; and a job moves on while it is looked at."""
+    users, rows, store, tally = (
+        DynamoUsers(table),
+        DynamoAccountRows(table, lambda: NOW),
+        DynamoJobStore(table),
+        DynamoTally(table),
+    )
+    register(users)
+    events = []
+    for number, status in enumerate((Status.QUEUED, Status.QUEUED, Status.AWAITING_UPLOAD)):
+        job = Job(derived_id("job", NOW, str(number)), Kind.SPEECH, ANNA, status, NOW, source=Source("b", "k"))
+        created = model.create(job, NOW)
+        store.apply(created)
+        events.append(event_of(created))
+    for event in filter(None, events):
+        tally.add(event.id, NOW, event.counts)
+    assert tally.open() == {Kind.SPEECH: 2}
+    stopping = rows.stop(ANNA)
+    next(stopping)
+    left = store.get(ANNA, Kind.SPEECH, derived_id("job", NOW, "1"))
+    assert left
+    store.apply(model.claim(left, owner="w", message_id="m", lease=timedelta(seconds=60), now=NOW))
+    assert len(list(stopping)) == 2
+    assert list(rows.stop(ANNA)) == []
+    assert tally.open() == {}
+    assert [span.counts["speech_canceled"] for span in tally.hours(NOW - timedelta(hours=1), LATER)] == [2]
 
 
 def test_a_partition_of_many_rows_goes_whole(table: Table) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from antiphon.speech.model import Kind
 from antiphon.tally.dynamo import DynamoTally
 from antiphon.tally.memory import MemoryTally
 from antiphon.tally.model import Span, by_day
@@ -39,6 +40,19 @@ def test_the_same_event_is_counted_once_however_often_and_however_many_at_once(t
         counted = list(pool.map(lambda n: tally.add(f"evt_{n % 4}", NOW, {"tokens": 1}), range(16)))
     assert sum(counted) == 4
     assert list(tally.hours(NOW - timedelta(hours=1), NOW)) == [Span(at(2026, 11, 30, 22), {"tokens": 4})]
+
+
+def test_what_was_accepted_and_has_not_ended_is_open(tally: Tally) -> None:
+    """O-05"""
+    assert tally.open() == {}
+    names = ("speech_accepted", "speech_accepted", "edit_accepted", "edit_failed", "edit_retried")
+    for number, name in enumerate(names):
+        tally.add(f"evt_{number}", NOW, {name: 1})
+    assert tally.open() == {Kind.SPEECH: 2, Kind.EDIT: 1}
+    assert tally.add("evt_end", NOW + timedelta(hours=3), {"speech_succeeded": 1, "speech_busy_ms": 5})
+    assert not tally.add("evt_end", NOW + timedelta(hours=3), {"speech_succeeded": 1, "speech_busy_ms": 5})
+    tally.add("evt_other", NOW, {"edit_canceled": 1, "document_expired": 1, "document_rejected": 1, "tokens": 9})
+    assert tally.open() == {Kind.SPEECH: 1}
 
 
 def test_a_span_of_months_is_read_in_order_and_its_end_is_left_out(tally: Tally) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,8 +31,8 @@ def traces(stack: LocalStack, *marks: str) -> list[str]:
     return [text for text in found if any(mark in text for mark in marks)]
 
 
-def run_janitor(stack: LocalStack) -> None:
-    """Now, not at its next minute."""
+def run_janitor(stack: LocalStack, event: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Now, not at its next minute. event: as its schedule sends it."""
     functions = stack.client("lambda")
     (name,) = [
         found["FunctionName"]
@@ -38,7 +40,7 @@ def run_janitor(stack: LocalStack) -> None:
         for found in page["Functions"]
         if "Janitor" in found["FunctionName"]
     ]
-    answer = functions.invoke(FunctionName=name, Payload=b"{}")
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps(dict(event)))
     assert "FunctionError" not in answer, answer["Payload"].read()
 
 

@@ -13,6 +13,8 @@ import pytest
 from infra.local.person import Person
 from infra.local.stack import LocalStack
 from tests.e2e.test_admin import make_admin, shaped
+from tests.e2e.test_erasure import run_janitor
+from tests.e2e.test_logs import until, written
 
 TEXT = "A sentence that no administrator reads."
 
@@ -55,6 +57,20 @@ def test_jobs_are_found_by_state_kind_and_user_and_show_nothing_of_what_is_in_th
         assert text not in root.get(f"/v1/admin/jobs?user_id={person.id}").text + json.dumps(one)
     assert root.get("/v1/admin/jobs/job_nothing").status_code == 404
     assert root.get("/v1/admin/jobs?status=lost").status_code == 422
+
+
+def test_what_was_accepted_is_open_or_has_ended(person: Person, stack: LocalStack) -> None:
+    """O-05: whatever was done here before, and with a job that is taken away while it is open."""
+    assert person.ended(person.speak(TEXT))["status"] == "succeeded"
+    begun = person.speak(TEXT * 20)
+    assert person.delete(f"/v1/speech/{begun['id']}").is_success
+
+    def accounted() -> bool:
+        run_janitor(stack, {"count": "jobs"})
+        looks = [found["JobsUnaccounted"] for _, found in written(stack) if "JobsUnaccounted" in found]
+        return bool(looks) and looks[-1] == [0.0]
+
+    until(accounted)
 
 
 def test_queues_are_counted_and_dead_letters_go_back(http: httpx.Client, root: Person, stack: LocalStack) -> None:

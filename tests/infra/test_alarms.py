@@ -15,9 +15,30 @@ from tests.infra.system import ROOT, Resource, System
 from tests.infra.test_queues import dead_letter_queues
 
 RUNBOOKS = ROOT / "infra/runbooks"
-SLOW = {"ApiBurnsFast": 1, "ApiBurnsSlow": 6, "DeliveriesBurnFast": 1, "DeliveriesBurnSlow": 6}
-"""Hours over which these look: what they tell of is not over in three minutes."""
-OF_FIVE_MINUTES = {"DeliveriesFailing"}
+LANES = [worker + lane for worker in ("Transcriber", "Synthesizer") for lane in ("Standard", "Priority")]
+SLOW = {
+    "ApiBurnsFast": (1, 1),
+    "ApiBurnsSlow": (1, 6),
+    "DeliveriesBurnFast": (1, 1),
+    "DeliveriesBurnSlow": (1, 6),
+    **{f"{lane}BurnsFast": (1, 1) for lane in LANES},
+    **{f"{lane}BurnsSlow": (1, 6) for lane in LANES},
+    "CertificateEnds": (1, 24),
+    "JobsLost": (3, 1),
+    "TranscriberIdles": (2, 1),
+    "SynthesizerIdles": (2, 1),
+}
+"""How often, and over how many hours, these look: what they tell of is not over in three minutes."""
+OF_FIVE_MINUTES = {"DeliveriesFailing", "TranscriberMissing", "SynthesizerMissing"}
+
+
+@pytest.fixture(scope="module")
+def production(production: System) -> System:
+    """With GPU workers and a name of its own."""
+    digest = f"sha256:{'ab' * 32}"
+    certificate = "arn:aws:acm:us-east-1:000000000000:certificate/1"
+    more = {"TranscriberImage": digest, "SynthesizerImage": digest, "CertificateArn": certificate}
+    return System({**production.parameters, **more}, "us-east-1")
 
 
 def alarms(system: System) -> list[Resource]:
@@ -126,10 +147,37 @@ def test_an_alarm_waits_for_two_bad_minutes_of_three(production: System) -> None
         periods = {each["MetricStat"]["Period"] for each in properties.get("Metrics", []) if "MetricStat" in each}
         (period,) = periods or {properties["Period"]}
         if name in SLOW:
-            assert (properties["EvaluationPeriods"], period) == (1, SLOW[name] * 3600), name
+            times, hours = SLOW[name]
+            assert (properties["EvaluationPeriods"], properties["DatapointsToAlarm"]) == (times, times), name
+            assert period == hours * 3600, name
         else:
             assert (properties["DatapointsToAlarm"], properties["EvaluationPeriods"]) == (2, 3), name
             assert period == (300 if name in OF_FIVE_MINUTES else 60), name
+
+
+def test_a_worker_that_cannot_start_and_one_that_does_nothing_are_alarms(production: System) -> None:
+    """O-06: of each service that ECS keeps, and of the lanes that it works off."""
+    by_name = {alarm.name.split("/")[1]: alarm for alarm in alarms(production)}
+    for service in production.all("AWS::ECS::Service"):
+        worker = service.name.removeprefix("gpu/").removesuffix("Service")
+        cluster = production.of(service.properties["Cluster"]).properties["ClusterName"]
+        place = {"ClusterName": cluster, "ServiceName": service.properties["ServiceName"]}
+        counts = [(name, found) for ns, name, found in metrics(by_name[f"{worker}Missing"])]
+        assert counts == [("DesiredTaskCount", place), ("RunningTaskCount", place)]
+        idle = list(metrics(by_name[f"{worker}Idles"]))
+        assert ("ECS/ContainerInsights", "RunningTaskCount", place) in idle
+        scaled_in = production.resources[f"gpu/{worker}Idle"]
+        assert [each for each in idle if each[0] == "AWS/SQS"] == list(metrics(scaled_in))
+        least = production.parameters[f"Min{worker}s"]
+        assert f"running > {least} AND" in by_name[f"{worker}Idles"].properties["Metrics"][0]["Expression"]
+
+
+def test_a_certificate_that_is_not_renewed_is_an_alarm_where_its_metric_is(production: System) -> None:
+    """O-06"""
+    certificate = production.parameters["CertificateArn"]
+    assert ("AWS/CertificateManager", "DaysToExpiry", certificate) in looked_at(production)
+    elsewhere = System(production.parameters, "eu-central-1")
+    assert "observability/CertificateEnds" not in elsewhere.resources
 
 
 def test_a_janitor_that_does_not_run_is_an_alarm(production: System) -> None:
@@ -174,6 +222,14 @@ def test_what_is_promised_and_what_burns_are_the_same(production: System) -> Non
     for speed, factor in (("Fast", 14.4), ("Slow", 6)):
         assert bounds[f"ApiBurns{speed}"] == pytest.approx(factor * (1 - 0.999))
         assert bounds[f"DeliveriesBurn{speed}"] == pytest.approx(100 - factor * (100 - 99))
+        for lane in LANES:
+            assert bounds[f"{lane}Burns{speed}"] == pytest.approx(100 - factor * (100 - 95))
     readme = (ROOT / "README.md").read_text()
-    assert "99.9 % of the API's requests" in readme
-    assert "99 % of the first webhook attempts within 10 s" in readme
+    table = readme.partition("| Promised |")[2].partition("\n\n")[0]
+    promised = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| of ")]
+    assert [(what.strip(), share.strip()) for what, share in promised] == [
+        ("of the API's requests succeed", "99.9 %"),
+        ("of the first webhook attempts are made within 10 s of the change", "99 %"),
+        ("of the accepted jobs come to an end", "99.99 %"),
+        ("of the jobs wait for a worker for 10 minutes at most, in the lane of either tier", "95 %"),
+    ]

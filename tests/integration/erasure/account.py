@@ -53,7 +53,7 @@ PLACES = tuple((UPLOADS, f) for f in ("uploads", "inbox", "texts", "rejected")) 
 )
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
-STAYS = frozenset({"erased", "day", "pace", "tally", "counted"})
+STAYS = frozenset({"erased", "day", "pace", "tally", "open", "counted"})
 """Kinds of rows that are not the user's."""
 
 

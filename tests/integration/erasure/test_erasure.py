@@ -142,7 +142,7 @@ def test_what_stays_names_nobody(world: World) -> None:
     anna.fill()
     world.erase(anna.id, world.later)
     left = {row["row"]["S"]: row for row in remaining()}
-    assert set(left) == {"erased", "audit"}
+    assert set(left) == {"erased", "audit", "tally", "open"}
     assert left["audit"]["pk"] == {"S": "audit#-"}
     assert (left["audit"]["action"], left["audit"]["target"]["S"][:7]) == ({"S": "account.erased"}, "sha256:")
     assert int(left["erased"]["ttl"]["N"]) == int(NOW.timestamp()) + 86_400

@@ -69,6 +69,12 @@ def test_each_wait_in_the_queue_is_measured_alone() -> None:
     assert measures_of(claimed(back.after, 22)) == {"QueueWaitMs": 2000}
 
 
+def test_a_wait_is_one_of_its_lane() -> None:
+    """O-08"""
+    queued = replace(new().after, lane="priority")
+    assert measures_of(claimed(queued, 5)) == {"PriorityWaitMs": 5000}
+
+
 def test_who_takes_over_a_job_says_that_its_lease_was_lost() -> None:
     running = claimed(new().after, 5).after
     assert measures_of(claimed(running, 100, "w2")) == {"LeaseLost": 1}

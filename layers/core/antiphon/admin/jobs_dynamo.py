@@ -46,6 +46,9 @@ class DynamoAllJobs:
         since = [job.queued_at for job in self._rows(keys) if job.queued_at and lane in ("", job.lane)]
         return min(since, default=None)
 
+    def count(self, kind: Kind, status: Status) -> int:
+        return int(self._jobs.age.count(index_key(kind, status)))
+
     def _of_all(self, sought: Sought, kind: Kind, most: int, position: str | None) -> Iterator[Key]:
         older = AgeIndex.gsi2sk < position if position else None
         for status in [sought.status] if sought.status else Status:

@@ -38,6 +38,9 @@ class MemoryAllJobs:
         queued = [j for j in self._jobs if j.kind is kind and j.status is Status.QUEUED and lane in ("", j.lane)]
         return min((job.queued_at for job in queued if job.queued_at), default=None)
 
+    def count(self, kind: Kind, status: Status) -> int:
+        return sum(job.kind is kind and job.status is status for job in self._jobs)
+
 
 def _age(job: Job) -> str:
     return job.id.partition("_")[2]

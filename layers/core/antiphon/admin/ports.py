@@ -6,7 +6,7 @@ from typing import Protocol
 
 from antiphon.admin.model import Depth, Sought
 from antiphon.platform.pages import Page
-from antiphon.speech.model import Job, Kind
+from antiphon.speech.model import Job, Kind, Status
 
 
 class AllJobs(Protocol):
@@ -19,6 +19,8 @@ class AllJobs(Protocol):
 
     def longest_queued(self, kind: Kind, lane: str) -> datetime | None:
         """Since when the oldest of the jobs is queued, among the hundred that were made first; lane: empty for any."""
+
+    def count(self, kind: Kind, status: Status) -> int: ...
 
 
 class Queues(Protocol):

@@ -24,6 +24,7 @@
 | message      | conv#<conv>        | msg#<msg>                 | due#reply#<n>    | due time        |          | history newest first; janitor, while a reply is written |
 | spend        | user#<usr>         | spend#<req>               | due#spend#<n>    | due time        |          | janitor: tokens set aside by who has died   |
 | tally        | tally#<month>      | <day>T<hour>              |                  |                 | 400 d    | what happened in each hour; of nobody       |
+| open         | tally#open         | open                      |                  |                 |          | hourly look at what is open; of nobody      |
 | counted      | counted#<evt>      | counted                   |                  |                 | 2 d      | repeat of a record of the stream; of nobody |
 | day          | day#<date>         | spent#<n>               |                  |                 | 40 d     | tokens of all models in a day; of nobody    |
 | run          | user#<usr>         | run#<run>               | due#run#<n>      | due time        |          | get by id, list newest first; janitor       |

@@ -18,6 +18,8 @@ ENDED: Mapping[Status, str] = {
     Status.CANCELED: "JobsCanceled",
     Status.EXPIRED: "JobsExpired",
 }
+WAITED: Mapping[str, str] = {"standard": "QueueWaitMs", "priority": "PriorityWaitMs"}
+"""By the lane, which the owner's tier decides."""
 HEARD = (*LISTENING, Kind.SPEECH)
 """Jobs whose ``duration`` is one of audio."""
 
@@ -49,7 +51,7 @@ def measures_of(change: Change) -> Mapping[str, float]:
         if before.status is Status.RUNNING:
             found["LeaseLost"] = 1
         else:
-            found["QueueWaitMs"] = after.timings["queued_ms"] - before.timings.get("queued_ms", 0)
+            found[WAITED[after.lane]] = after.timings["queued_ms"] - before.timings.get("queued_ms", 0)
     if after.status is Status.SUCCEEDED and after.kind in HEARD and after.duration and not after.copied:
         found["AudioSeconds"] = after.duration
         found["RealTimeFactor"] = after.busy_ms / 1000 / after.duration

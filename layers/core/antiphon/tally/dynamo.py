@@ -1,6 +1,6 @@
-"""The counters in the table: a row for each hour, and for two days one for each event that was counted.
+"""The counters in the table: a row for each hour, one of the jobs that are open, and for two days one for each event that was counted.
 
-Both are written in one transaction, so that a record of the stream that comes again counts nothing. The rows of a month lie together.
+All are written in one transaction, so that a record of the stream that comes again counts nothing. The rows of a month lie together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pynamodb.attributes import NumberAttribute
 from pynamodb.transactions import TransactWrite
 
 from antiphon.platform.table import Row, Table
-from antiphon.tally.model import HOUR, NAMES, Span, hour_of
+from antiphon.speech.model import Kind
+from antiphon.tally.model import HOUR, NAMES, Span, hour_of, opened
 
 KEEP = timedelta(days=400)
 COUNTED_FOR = timedelta(days=2)
@@ -21,24 +22,43 @@ COUNTED_FOR = timedelta(days=2)
 
 HourRow: Any = type("HourRow", (Row,), {name: NumberAttribute(null=True) for name in NAMES})
 
+OpenRow: Any = type("OpenRow", (Row,), {f"{kind.value}_open": NumberAttribute(null=True) for kind in Kind})
+OPEN = ("tally#open", "open")
+
 
 class DynamoTally:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._hours = table.bind(HourRow)
+        self._open = table.bind(OpenRow)
         self._counted = table.bind(Row)
 
     def add(self, event_id: str, at: datetime, counts: Mapping[str, int]) -> bool:
-        hours, counted = self._hours, self._counted
+        counted = self._counted
         marker = counted(f"counted#{event_id}", "counted", row="counted", ttl=int((at + COUNTED_FOR).timestamp()))
-        added = [getattr(hours, name).add(number) for name, number in _known(counts).items()]
-        kept = [hours.row.set("tally"), hours.ttl.set(int((at + KEEP).timestamp()))]
 
         def fill(transaction: TransactWrite) -> None:
             transaction.save(marker, condition=counted.pk.does_not_exist())
-            transaction.update(hours(*_key(hour_of(at))), [*kept, *added])
+            self.enter(transaction, at, counts)
 
         return self._table.write_if(fill)
+
+    def enter(self, transaction: TransactWrite, at: datetime, counts: Mapping[str, int]) -> None:
+        """As a part of a transaction that happens once."""
+        hours, open_ = self._hours, self._open
+        added = [getattr(hours, name).add(number) for name, number in _known(counts).items()]
+        kept = [hours.row.set("tally"), hours.ttl.set(int((at + KEEP).timestamp()))]
+        transaction.update(hours(*_key(hour_of(at))), [*kept, *added])
+        if more := opened(counts):
+            changed = [getattr(open_, f"{kind.value}_open").add(number) for kind, number in more.items()]
+            transaction.update(open_(*OPEN), [open_.row.set("open"), *changed])
+
+    def open(self) -> Mapping[Kind, int]:
+        try:
+            row = self._open.get(*OPEN, consistent_read=True)
+        except self._open.DoesNotExist:
+            return {}
+        return {kind: int(number) for kind in Kind if (number := getattr(row, f"{kind.value}_open"))}
 
     def hours(self, since: datetime, until: datetime) -> Iterator[Span]:
         hours, first, last = (

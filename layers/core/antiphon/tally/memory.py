@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from antiphon.tally.model import NAMES, Span, hour_of
+from antiphon.speech.model import Kind
+from antiphon.tally.model import NAMES, Span, hour_of, opened
 
 
 class MemoryTally:
@@ -22,6 +23,9 @@ class MemoryTally:
         self._counted.add(event_id)
         self._hours.setdefault(hour_of(at), Counter()).update(counts)
         return True
+
+    def open(self) -> Mapping[Kind, int]:
+        return opened(sum(self._hours.values(), Counter()))
 
     def hours(self, since: datetime, until: datetime) -> Iterator[Span]:
         yield from (Span(at, dict(counts)) for at, counts in sorted(self._hours.items()) if since <= at < until)

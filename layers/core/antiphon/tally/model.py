@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from antiphon.speech.model import Kind
 
@@ -27,6 +28,10 @@ OF_JOBS = (
 never became work; ``queued_ms``: until a worker began; ``busy_ms``, ``audio_ms``, ``characters``: of what has succeeded, copies left out."""
 NAMES = (*(f"{kind.value}_{name}" for kind in Kind for name in OF_JOBS), "deliveries", "tokens")
 """All counters. ``deliveries``: of webhooks, that were begun; ``tokens``: of the replies in conversations."""
+OPENED: Mapping[str, int] = MappingProxyType(
+    {"accepted": 1, "retried": 1, "succeeded": -1, "failed": -1, "canceled": -1}
+)
+"""How many jobs more are open with each of these."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -36,6 +41,12 @@ class Span:
 
     at: datetime
     counts: Mapping[str, int]
+
+
+def opened(counts: Mapping[str, int]) -> Mapping[Kind, int]:
+    """How many jobs of each kind more are open after what was counted; kinds of which it says nothing are left out."""
+    found = {kind: sum(sign * counts.get(f"{kind.value}_{name}", 0) for name, sign in OPENED.items()) for kind in Kind}
+    return {kind: number for kind, number in found.items() if number}
 
 
 def hour_of(moment: datetime) -> datetime:
