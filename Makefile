@@ -5,10 +5,10 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench bench-gpu models web restore redrive admin lint deploy-check openapi costs format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench bench-gpu models web restore restore-objects redrive admin lint deploy-check openapi costs format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: setup-run  ## Start everything on this machine and keep it running until Ctrl-C (ANTIPHON_PORT, ANTIPHON_HOME)
 	@exec $(PYTHON_HERE) -m infra.local.supervisor
@@ -40,6 +40,9 @@ lint: setup-dev  ## Style and dependency rules
 
 restore: setup-dev  ## Bring rows of a restored table into a stack's own (FROM=…, STACK=…, OVER=--over; infra/restore.md)
 	@exec $(PYTHON_HERE) -m infra.restore $(FROM) $(STACK) $(OVER)
+
+restore-objects: setup-dev  ## Bring the objects of a stack's buckets back as they were (STACK=…, AT=2026-11-27T09:00:00Z, OVER=--over; infra/restore.md)
+	@exec $(PYTHON_HERE) -m infra.restore_objects $(STACK) $(AT) $(OVER)
 
 redrive: setup-dev  ## Bring the dead letters of a queue back to work (QUEUE=…; `. .antiphon/run/env` first for the laptop)
 	@exec $(PYTHON_HERE) -m infra.local.redrive $(QUEUE)
