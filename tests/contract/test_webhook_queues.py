@@ -41,6 +41,19 @@ def expect(stub: Stubber, **changes: Any) -> None:
     stub.add_response("send_message", {"MessageId": "m"}, {**message, **changes})
 
 
+def test_a_message_carries_the_trace_of_its_request(stub: Stubber) -> None:
+    """O-03: as SQS has it, so that Lambda goes on with it."""
+    trace = "1-5759e988-bd862e3fe1be46a994272793"
+    header = {"DataType": "String", "StringValue": f"Root={trace}"}
+    expect(
+        stub,
+        MessageAttributes={"request_id": {"DataType": "String", "StringValue": trace}},
+        MessageSystemAttributes={"AWSTraceHeader": header},
+    )
+    SqsDeliveryQueue(stub.client, URL).send(PLANNED, request_id=trace)
+    stub.assert_no_pending_responses()
+
+
 @pytest.mark.parametrize(("seconds", "sent"), [(-1, 0), (0, 0), (0.2, 1), (5, 5), (5.9, 6), (899.5, 900), (900, 900)])
 def test_a_delay_is_whole_seconds_and_never_early(stub: Stubber, seconds: float, sent: int) -> None:
     """W-12, Q-07."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.identity.letters import Letter
 from antiphon.identity.mail import Mail
+from antiphon.platform.trace import sent_with
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -22,10 +23,7 @@ class SqsMails:
 
     def send(self, mail: Mail, *, request_id: str | None = None) -> None:
         body = {"kind": mail.kind.value, "user_id": mail.user_id, "email": mail.email, "about": mail.about}
-        attributes: Any = (
-            {"request_id": {"DataType": "String", "StringValue": request_id}} if request_id is not None else {}
-        )
-        self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), MessageAttributes=attributes)
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), **sent_with(request_id))
 
 
 class SesPost:

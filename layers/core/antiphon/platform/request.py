@@ -10,6 +10,7 @@ from typing import Any
 
 from antiphon.platform.errors import Unauthorized
 from antiphon.platform.ids import is_id, new_id
+from antiphon.platform.trace import trace_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -48,9 +49,12 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """The caller's ``X-Request-Id`` where it is a plain token, else a new one."""
-    given = next((value for name, value in headers.items() if name.lower() == "x-request-id"), "")
-    return given if _REQUEST_ID.fullmatch(given) else new_id("req")
+    """The caller's ``X-Request-Id`` where it is a plain token, else the id of the request's trace, else a new one."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    given = lowered.get("x-request-id", "")
+    if _REQUEST_ID.fullmatch(given):
+        return given
+    return trace_of(lowered.get("x-amzn-trace-id", "")) or new_id("req")
 
 
 def client_address(event: Mapping[str, Any]) -> str:

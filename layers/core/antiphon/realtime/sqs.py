@@ -11,11 +11,8 @@ from ulid import ULID
 
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
+from antiphon.platform.trace import sent_with
 from antiphon.realtime.ports import News, Question, Replay
-
-
-def _attributes(request_id: str | None) -> dict[str, Any]:
-    return {"request_id": {"DataType": "String", "StringValue": request_id}} if request_id else {}
 
 
 class SqsPushQueue:
@@ -36,7 +33,7 @@ class SqsPushQueue:
             MessageBody=json.dumps(body),
             MessageGroupId=user_id,
             MessageDeduplicationId=once,
-            MessageAttributes=_attributes(request_id),
+            **sent_with(request_id),
         )
 
 
@@ -67,7 +64,7 @@ class SqsQuestionQueue:
             QueueUrl=self._url,
             MessageBody=json.dumps(asdict(question)),
             MessageGroupId=question.user_id,
-            MessageAttributes=_attributes(request_id),
+            **sent_with(request_id),
         )
 
 

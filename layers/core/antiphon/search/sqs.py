@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from antiphon.platform.trace import sent_with
 from antiphon.search.model import Errand, Kind
 
 
@@ -17,12 +18,11 @@ class SqsIndexQueue:
         self._url = url
 
     def send(self, errand: Errand, *, request_id: str | None = None) -> None:
-        attributes = {"request_id": {"DataType": "String", "StringValue": request_id}} if request_id else {}
         self._client.send_message(
             QueueUrl=self._url,
             MessageBody=json.dumps(asdict(errand)),
             MessageGroupId=errand.user_id,
-            MessageAttributes=attributes,
+            **sent_with(request_id),
         )
 
 

@@ -10,14 +10,11 @@ from typing import Any
 
 from antiphon.platform.errors import Unavailable
 from antiphon.platform.events import Dispatch
+from antiphon.platform.trace import sent_with
 from antiphon.webhooks.model import MAX_QUEUE_DELAY, Errand, payload_of
 
 _BATCH = 10
 """Messages that SQS takes in one call."""
-
-
-def _attributes(request_id: str | None) -> dict[str, Any]:
-    return {"request_id": {"DataType": "String", "StringValue": request_id}} if request_id else {}
 
 
 class SqsDeliveryQueue:
@@ -47,7 +44,7 @@ def _message(errand: Errand, request_id: str | None) -> dict[str, Any]:
     return {
         "MessageBody": json.dumps(payload_of(errand)),
         "MessageGroupId": errand.endpoint_id if errand.endpoint_id.startswith("whk_") else errand.user_id,
-        "MessageAttributes": _attributes(request_id),
+        **sent_with(request_id),
     }
 
 
@@ -75,5 +72,5 @@ class SqsLanes:
             QueueUrl=self._urls[dispatch.kind, dispatch.lane],
             MessageBody=json.dumps({"user_id": user_id, "kind": dispatch.kind, "job_id": dispatch.job_id}),
             MessageGroupId=user_id,
-            MessageAttributes=_attributes(request_id),
+            **sent_with(request_id),
         )
