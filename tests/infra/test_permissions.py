@@ -142,6 +142,16 @@ def test_a_service_may_only_act_for_what_is_ours(production: System) -> None:
         assert service in ("apigateway.amazonaws.com", "events.amazonaws.com"), permission.name
 
 
+def test_nothing_is_open_to_everybody(cloud: System) -> None:
+    """I-07: no policy lets a stranger in, and no function has an address of its own."""
+    for resource, statement in resource_statements(cloud):
+        if statement["Effect"] == "Allow" and statement["Principal"] in ("*", {"AWS": "*"}):
+            assert (resource.name, statement["Sid"]) == ("keys/DataKey", "ByTheServicesThatStore")
+    for permission in cloud.all("AWS::Lambda::Permission"):
+        assert permission.properties["Principal"].endswith(".amazonaws.com"), permission.name
+    assert not [each.name for each in cloud.resources.values() if each.kind == "AWS::Lambda::Url"]
+
+
 def test_each_role_is_taken_by_one_service(cloud: System) -> None:
     for role in cloud.all("AWS::IAM::Role"):
         (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
