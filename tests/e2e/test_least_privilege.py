@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 from infra.local.stack import LocalStack
@@ -91,6 +92,39 @@ def test_nothing_was_denied(decisions: Callable[[], list[dict[str, Any]]]) -> No
     seen = decisions()
     assert len(seen) > 100, "IAM was not asked"
     assert [d for d in seen if not d["allowed"]] == []
+
+
+def grants(statements: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """(action, pattern of resources), of those that hold whatever is asked: the simulation says nothing of the rows that it asks for."""
+    return {
+        (action, resource)
+        for statement in statements
+        if "Condition" not in statement
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+
+def test_what_a_role_was_not_given_is_refused(stack: LocalStack) -> None:
+    """Each role is asked for all that any of the others may do, by what enforces IAM here."""
+    iam = stack.client("iam")
+    given = {role: grants(statements) for role, statements in roles(stack).items()}
+    wanted: dict[str, set[str]] = {}
+    for action, resource in set().union(*given.values()):
+        wanted.setdefault(resource.replace("*", "x") if resource != "*" else resource, set()).add(action)
+    refused = 0
+    for role, own in given.items():
+        arn = iam.get_role(RoleName=role)["Role"]["Arn"]
+        for resource, actions in wanted.items():
+            answer = iam.simulate_principal_policy(
+                PolicySourceArn=arn, ActionNames=sorted(actions), ResourceArns=[resource]
+            )
+            may = {each["EvalActionName"] for each in answer["EvaluationResults"] if each["EvalDecision"] == "allowed"}
+            should = {action for action, pattern in own if action in actions and fnmatchcase(resource, pattern)}
+            assert may - should == set(), f"{short(role)}: {resource}"
+            assert should - may == set(), f"{short(role)}: {resource}"
+            refused += len(actions - may)
+    assert refused > 20 * len(given)
 
 
 def test_every_grant_was_needed(stack: LocalStack, decisions: Callable[[], list[dict[str, Any]]]) -> None:
