@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from kokoro import KPipeline
 
 from antiphon.engines.kokoro import Kokoro
@@ -129,7 +132,7 @@ def test_a_file_that_is_not_a_model_is_named_at_start(kokoro_dir: Path, tmp_path
     shutil.copytree(kokoro_dir / "voices", tmp_path / "voices")
     (tmp_path / "kokoro-broken.pth").write_bytes((kokoro_dir / "kokoro-random.pth").read_bytes()[:100_000])
 
-    with pytest.raises(EngineError, match=str(tmp_path)) as raised:
+    with pytest.raises(EngineError, match=str(tmp_path / "kokoro-broken.pth")) as raised:
         Kokoro(model_dir=tmp_path).warm_up()
     assert not raised.value.retryable
     (tmp_path / "kokoro-broken.pth").unlink()
@@ -137,6 +140,55 @@ def test_a_file_that_is_not_a_model_is_named_at_start(kokoro_dir: Path, tmp_path
     (tmp_path / "voices" / "am_adam.pt").write_bytes(b"no voice")
     with pytest.raises(EngineError, match=r"am_adam\.pt"):
         Kokoro(model_dir=tmp_path).warm_up()
+
+
+def _with_weights(kokoro_dir: Path, folder: Path, change: Callable[[str, str], str | None]) -> Path:
+    """change: part and key → the key that the file has instead, or None for none."""
+    for name in ("config.json", "voices"):
+        (folder / name).symlink_to(kokoro_dir / name)
+    kept = torch.load(kokoro_dir / "kokoro-random.pth", weights_only=True)
+    changed = {
+        part: {new: tensor for key, tensor in tensors.items() if (new := change(part, key)) is not None}
+        for part, tensors in kept.items()
+    }
+    torch.save({part: tensors for part, tensors in changed.items() if tensors}, folder / "kokoro-v1_0.pth")
+    return folder
+
+
+def test_a_file_with_the_keys_of_a_published_one_is_the_same_voice(
+    kokoro_dir: Path, synthesizer: Kokoro, tmp_path: Path
+) -> None:
+    """They begin with ``module.``, and those of the instance norms are not there (hexgrad/kokoro#175)."""
+
+    def published(_: str, key: str) -> str | None:
+        return None if re.search(r"\bnorm\d?\.norm\.", f".{key}") else f"module.{key}"
+
+    as_published = Kokoro(model_dir=_with_weights(kokoro_dir, tmp_path, published), threads=2)
+    kept = torch.load(tmp_path / "kokoro-v1_0.pth", weights_only=True)
+    assert "module.F0.0.norm1.fc.weight" in kept["predictor"]
+    assert "module.F0.0.norm1.norm.weight" not in kept["predictor"]
+
+    spoken = [engine.speak(SENTENCE, voice="af_heart").samples for engine in (synthesizer, as_published)]
+    assert np.array_equal(*spoken)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda part, key: f"encoder.{key}" if part == "predictor" else key, r"predictor\.F0\.0\..*more"),
+        (lambda part, key: None if key == "duration_proj.linear_layer.bias" else key, r"for predictor\.duration_proj"),
+    ],
+    ids=["other names", "no bias"],
+)
+def test_weights_that_the_file_lacks_are_named_at_start_and_never_made_up(
+    kokoro_dir: Path, tmp_path: Path, change: Callable[[str, str], str | None], named: str
+) -> None:
+    engine = Kokoro(model_dir=_with_weights(kokoro_dir, tmp_path, change))
+
+    for attempt in (engine.warm_up, lambda: engine.speak(SENTENCE, voice="af_heart")):
+        with pytest.raises(EngineError, match=rf"kokoro-v1_0\.pth.* {named}") as raised:
+            attempt()
+        assert not raised.value.retryable
 
 
 def test_a_model_that_is_not_there_is_named_and_never_fetched(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from antiphon.engines.ports import SAMPLE_RATE, Segment, Speakers, TranscriptionOptions, Turn, Vad
 from antiphon.engines.pyannote import Pyannote
@@ -137,6 +140,51 @@ def test_a_damaged_model_is_named_at_start(
     ):
         with pytest.raises(EngineError, match=re.escape(str(folder))):
             engine.warm_up()
+
+
+Names = Callable[[str], str | None]
+"""Of a weight → the one that a file has in its place, or None for no such weight."""
+
+
+def _aligner(align_dir: Path, folder: Path, names: Names) -> WhisperXAligner:
+    shutil.copytree(align_dir, folder)
+    kept = load_file(folder / "model.safetensors")
+    renamed = {new: weights for name, weights in kept.items() if (new := names(name))}
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+    return WhisperXAligner({"en": folder})
+
+
+def test_a_wav2vec2_with_the_keys_of_a_published_one_is_taken(align_dir: Path, tmp_path: Path) -> None:
+    """facebook/wav2vec2-base-960h has no ``masked_spec_embed``, and the old names of its weight norm."""
+    norm = "wav2vec2.encoder.pos_conv_embed.conv."
+    old = {
+        f"{norm}parametrizations.weight.original0": f"{norm}weight_g",
+        f"{norm}parametrizations.weight.original1": f"{norm}weight_v",
+        "wav2vec2.masked_spec_embed": None,
+    }
+    assert set(old) - {"wav2vec2.masked_spec_embed"} <= set(load_file(align_dir / "model.safetensors"))
+    ours, published = WhisperXAligner({"en": align_dir}), _aligner(align_dir, tmp_path / "en", lambda n: old.get(n, n))
+
+    published.warm_up()
+    segment, audio = Segment(0.0, 3.0, "hello world"), spoken(SENTENCES[:1])
+    found = [each.align([segment], audio, "en", TranscriptionOptions()) for each in (ours, published)]
+    assert found[0] == found[1]
+
+
+def test_weights_that_a_file_lacks_are_named_at_start_and_never_made_up(
+    align_dir: Path, diarization_dir: Path, tmp_path: Path
+) -> None:
+    align, speakers = tmp_path / "en", tmp_path / "speakers"
+    with pytest.raises(EngineError, match=rf"{align}.*lm_head\.weight"):
+        _aligner(align_dir, align, lambda name: f"old.{name}" if name == "lm_head.weight" else name).warm_up()
+
+    shutil.copytree(diarization_dir, speakers)
+    path = speakers / "segmentation" / "pytorch_model.bin"
+    checkpoint = torch.load(path, map_location="cpu", weights_only=False)
+    checkpoint["state_dict"]["old.weight"] = checkpoint["state_dict"].pop("classifier.weight")
+    torch.save(checkpoint, path)
+    with pytest.raises(EngineError, match=rf"(?s){path.parent}.*classifier\.weight"):
+        Pyannote(model_dir=speakers).warm_up()
 
 
 def test_it_does_not_start_where_it_could_download(whisper_dir: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from antiphon.engines import sentences
-from antiphon.engines.offline import installed, require_files, require_offline
+from antiphon.engines.offline import installed, require_files, require_offline, require_weights
 from antiphon.engines.ports import Sound, Spoken, Word
 from antiphon.engines.voices import known_mix, kokoro_language
 from antiphon.platform.errors import EngineError
@@ -171,16 +171,29 @@ class Kokoro:
             from kokoro import KModel
 
             torch.set_num_threads(self._threads)
+            weights = sorted(self._folder.glob("*.pth"))[0]
             try:
-                model = KModel(
-                    repo_id=str(self._folder),
-                    config=str(self._folder / "config.json"),
-                    model=str(sorted(self._folder.glob("*.pth"))[0]),
-                )
-                self._model = model.to(self._device).eval()
+                model = KModel(repo_id=str(self._folder), config=str(self._folder / "config.json"), model=str(weights))
+                missing, model = _missing(model, weights), model.to(self._device).eval()
             except _BROKEN as error:
-                raise EngineError(f"{self.name} cannot load {self._folder}: {error}") from error
+                raise EngineError(f"{self.name} cannot load {weights}: {error}") from error
+            require_weights(self.name, weights, missing)
+            self._model = model
         return self._model
+
+
+def _missing(model: Any, weights: Path) -> set[str]:
+    """What of the model the file does not give.
+
+    Published files are without the scales of instance norms: the package has them for ONNX alone, and they are 1 and 0
+    (hexgrad/kokoro#175). All their names begin with ``module.``, which KModel cuts off.
+    """
+    import torch
+
+    kept = torch.load(weights, map_location="cpu", weights_only=True)
+    given = {f"{part}.{name.removeprefix('module.')}" for part, tensors in kept.items() for name in tensors}
+    norms = {name for name, module in model.named_modules() if isinstance(module, torch.nn.InstanceNorm1d)}
+    return {name for name in model.state_dict() if name not in given and name.rpartition(".")[0] not in norms}
 
 
 def _phonemes(pipeline: Any, text: str, sounds: Sequence[Sound]) -> Iterable[tuple[list[str], Any]]:

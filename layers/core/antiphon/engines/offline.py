@@ -26,6 +26,16 @@ def require_files(engine: str, folder: Path, names: Iterable[str]) -> None:
             raise EngineError(f"{engine} finds no {folder / name}; the model folder is not complete")
 
 
+def require_weights(engine: str, path: Path, missing: Iterable[str]) -> None:
+    """Raises EngineError that names the file and what it lacks. Loaders that take what fits leave the rest at random: such a model makes noise."""
+    lacked = sorted(missing)
+    if lacked:
+        more = f" and {len(lacked) - 5} more" if len(lacked) > 5 else ""
+        raise EngineError(
+            f"{engine} finds no weights in {path} for {', '.join(lacked[:5])}{more}; it is another model's file"
+        )
+
+
 def installed(engine: str, package: str) -> str:
     """The version of a package. Raises EngineError when it is not installed."""
     try:

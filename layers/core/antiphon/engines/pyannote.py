@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WINDOWS = 7_200
 """Of one recording; each is a second further than the one before it, until there would be more."""
+_PARTS = ("segmentation", "embedding")
 _SHORTEST = SAMPLE_RATE // 10
 _SHARES = {"segmentation": (0.0, 0.5), "embeddings": (0.5, 1.0)}
 """Of the work, by pyannote's names of its steps."""
@@ -106,20 +107,22 @@ class Pyannote:
     def _load(self) -> Any:
         weights = "pytorch_model.bin|model.safetensors"
         require_files(self.name, self._folder, ("config.yaml",))
-        for part in ("segmentation", "embedding"):
+        for part in _PARTS:
             require_files(self.name, self._folder / part, (weights,))
         require_offline(self.name)
         import torch
-        from pyannote.audio import Pipeline
+        from pyannote.audio import Model, Pipeline
         from pyannote.audio.telemetry import set_telemetry_metrics
 
         set_telemetry_metrics(False)  # else it tells its makers the length of every recording and how many spoke
-        try:
-            pipeline = Pipeline.from_pretrained(str(self._folder))
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise
-            raise EngineError(f"{self.name} cannot load {self._folder}: {error}") from error
+        # Parts first, by themselves: the pipeline takes what fits of a file and leaves the rest at random.
+        for load, folder in (*((Model, self._folder / part) for part in _PARTS), (Pipeline, self._folder)):
+            try:
+                pipeline = load.from_pretrained(str(folder))
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                raise EngineError(f"{self.name} cannot load {folder}: {error}") from error
         if pipeline is None:
             raise EngineError(f"{self.name} cannot load {self._folder}")
         return pipeline.to(torch.device(self._device))

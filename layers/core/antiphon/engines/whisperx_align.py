@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from antiphon.engines.gpu import is_out_of_memory
-from antiphon.engines.offline import installed, require_files, require_offline
+from antiphon.engines.offline import installed, require_files, require_offline, require_weights
 from antiphon.engines.ports import Char, Segment, TranscriptionOptions, Word
 from antiphon.engines.shelf import Shelf
 from antiphon.platform.errors import EngineError
 
 if TYPE_CHECKING:
     import numpy as np
+
+_FOR_TRAINING = ("wav2vec2.masked_spec_embed",)
+"""Published models are without it."""
 
 
 class WhisperXAligner:
@@ -80,7 +83,7 @@ class WhisperXAligner:
         require_files(self.name, folder, ("config.json", "vocab.json", "*.safetensors|pytorch_model.bin"))
         require_offline(self.name)
         import nltk
-        import whisperx
+        from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
         from whisperx.utils import PUNKT_LANGUAGES
 
         data = f"tokenizers/punkt_tab/{PUNKT_LANGUAGES.get(language, 'english')}"
@@ -88,15 +91,18 @@ class WhisperXAligner:
             nltk.data.find(f"{data}/abbrev_types.txt")
         except LookupError:
             raise EngineError(f"{self.name} finds no {data} in {nltk.data.path}; set NLTK_DATA") from None
+        # As whisperx.load_align_model does, which tells nothing of weights that the file does not have.
         try:
-            loaded: tuple[Any, Any] = whisperx.load_align_model(
-                language, self._device, model_name=str(folder), model_cache_only=True
-            )
-        except (ValueError, RuntimeError) as error:
+            processor = Wav2Vec2Processor.from_pretrained(str(folder), local_files_only=True)
+            model, found = Wav2Vec2ForCTC.from_pretrained(str(folder), local_files_only=True, output_loading_info=True)
+            model = model.to(self._device)
+        except Exception as error:
             if is_out_of_memory(error):
                 raise
             raise EngineError(f"{self.name} cannot load {folder}: {error}") from error
-        return loaded
+        require_weights(self.name, folder, (name for name in found["missing_keys"] if name not in _FOR_TRAINING))
+        letters = {letter.lower(): code for letter, code in processor.tokenizer.get_vocab().items()}
+        return model, {"language": language, "dictionary": letters, "type": "huggingface"}
 
 
 def _letters(texts: Any) -> str:
