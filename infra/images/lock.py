@@ -6,6 +6,7 @@ is no GPU in the tests, and the GPU's torch is the one that whisperx pins. --che
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from infra.local.lock_engines import LOCKS, blocks
 
 PLATFORM = ("--python-version", "3.12", "--python-platform", "x86_64-manylinux_2_28")
 IMAGES = ("transcriber", "synthesizer")
-HEADER = "# Written by infra/images/lock.py\n"
+HEADER = "# Written by infra/images/lock.py from lists of sha256 {}\n"
+"""The hash tells without a registry whether a list was changed since; what the lists give is for --check."""
 OF_THE_GPU = frozenset({"torch", "torchaudio", "torchcodec", "torchvision", "triton"})
 """Packages, beside NVIDIA's own, that the tests have in another version or not at all."""
 
@@ -30,6 +32,12 @@ def name_of(block: str) -> str:
 
 def of_the_gpu(name: str) -> bool:
     return name in OF_THE_GPU or name.startswith("nvidia-")
+
+
+def header(image: str) -> str:
+    lists = (LOCKS / f"{image}.in", LOCKS / "images.overrides")
+    wanted = [line for path in lists for line in path.read_text().splitlines() if not line.startswith("#")]
+    return HEADER.format(hashlib.sha256("\n".join(wanted).encode()).hexdigest())
 
 
 def versions_in(environment: str) -> dict[str, list[str]]:
@@ -60,7 +68,7 @@ def compiled(image: str, folder: Path) -> str:
     command += ["--overrides", str(LOCKS / "images.overrides"), str(LOCKS / f"{image}.in"), "-o", str(out)]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     kept = [block for block in blocks(out.read_text()) if "'never'" not in block]
-    return HEADER + "".join(kept)
+    return header(image) + "".join(kept)
 
 
 def main(arguments: Sequence[str]) -> int:

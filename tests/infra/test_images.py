@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from dockerfile_parse import DockerfileParser
+from packaging.requirements import Requirement
 
 from antiphon.engines.voices import catalogue
 from antiphon.weights.model import Lock
-from infra.images.lock import IMAGES, LOCKS, name_of, of_the_gpu, versions_in
+from infra.images.lock import IMAGES, LOCKS, header, name_of, of_the_gpu, versions_in
 from infra.images.on_cpu import ROOT, read
 from infra.local.lock_engines import blocks
 
@@ -113,6 +114,15 @@ def test_each_package_is_the_one_that_the_tests_run_but_for_the_gpus_torch(name:
         if not of_the_gpu(package) and not any(line.split()[0] == pin for line in run.get(package, [])):
             differs[package] = pin
     assert differs == {}
+
+
+@each
+def test_its_lock_was_written_after_the_last_change_of_its_list(name: str) -> None:
+    assert (LOCKS / f"{name}.txt").read_text().startswith(header(name)), "run infra/images/lock.py"
+    wanted = (LOCKS / f"{name}.in").read_text().splitlines()
+    pins = {name_of(block): block.split()[0].split("==")[1] for block in blocks((LOCKS / f"{name}.txt").read_text())}
+    for listed in (Requirement(line) for line in wanted if not line.startswith("#")):
+        assert pins.get(listed.name.lower()) in listed.specifier, listed
 
 
 @each
