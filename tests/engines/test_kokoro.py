@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from kokoro import KPipeline
+from kokoro import KModel, KPipeline
 
 from antiphon.engines.kokoro import Kokoro
 from antiphon.engines.ports import Sound
@@ -125,6 +125,65 @@ def test_any_script_is_heard(synthesizer: Kokoro, text: str) -> None:
 
     assert len(spoken.samples) > 6_000
     assert not spoken.unsaid
+
+
+@pytest.fixture
+def sounds_of(synthesizer: Kokoro, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], tuple[int, set[str]]]:
+    """Text and voice → how many phonemes the model got for it, and what was told to be unsaid. All of Kokoro but the arithmetic of its model."""
+    got: list[int] = []
+
+    def forward(self: Any, phonemes: str, style: Any, speed: float = 1, return_output: bool = False) -> Any:
+        known = [phoneme for phoneme in phonemes if phoneme in self.vocab]
+        assert len(known) + 2 <= self.context_length
+        got.append(len(phonemes.replace(" ", "")))
+        return self.Output(torch.zeros(600 * (len(known) + 2)), torch.ones(len(known) + 2, dtype=torch.long))
+
+    def counted(text: str, voice: str) -> tuple[int, set[str]]:
+        got.clear()
+        spoken = [synthesizer.speak(sentence, voice=voice) for sentence in synthesizer.split(text, None)]
+        assert all(len(sentence.samples) for sentence in spoken)
+        return sum(got), {unsaid for sentence in spoken for unsaid in sentence.unsaid}
+
+    monkeypatch.setattr(KModel, "forward", forward)
+    monkeypatch.setattr(KPipeline, "generate_from_tokens", _never_cut(KPipeline.generate_from_tokens))
+    return counted
+
+
+def _never_cut(generate: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """It takes the first 510 phonemes of a part and leaves out the rest."""
+
+    def checked(self: Any, tokens: Any, **how: Any) -> Iterator[Any]:
+        for result in generate(self, tokens, **how):
+            if result.tokens:
+                assert result.phonemes == self.tokens_to_ps(result.tokens).strip()
+            yield result
+
+    return checked
+
+
+@pytest.mark.parametrize("voice", ["af_heart", "ef_dora"])
+@pytest.mark.parametrize(
+    "unit", ["abcdefghij", "8", "你好世界", "안녕", "สวัสดี", "😀", "e\u0301", "%&", "Приветhello你好"]
+)
+def test_text_without_a_space_is_said_to_its_end(
+    sounds_of: Callable[[str, str], tuple[int, set[str]]], voice: str, unit: str
+) -> None:
+    short, long = (unit * 10_000)[:16], (unit * 10_000)[:10_000]
+    expected = len(long) / len(short) * sounds_of(short, voice)[0]
+
+    said, unsaid = sounds_of(long, voice)
+    assert said > 0.85 * expected > 0
+    assert not unsaid
+
+
+@pytest.mark.parametrize("voice", ["af_heart", "ef_dora"])
+def test_a_long_word_of_what_has_no_sound_is_named(
+    sounds_of: Callable[[str, str], tuple[int, set[str]]], voice: str
+) -> None:
+    said, unsaid = sounds_of("🇮🇱" * 20, voice)
+
+    assert said == 0
+    assert any("🇮🇱" in named for named in unsaid)
 
 
 def test_a_file_that_is_not_a_model_is_named_at_start(kokoro_dir: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import textwrap
 import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 _FRAME_SECONDS = 0.025
 _MOST_PHONEMES = 510
+_OWN_LETTERS = r"A-Za-z\u00c0-\u024f\u0900-\u097f"
+"""Latin and Devanagari: what the languages are written in whose phonemes are espeak-ng's."""
+_TOO_LONG = re.compile(rf"([^\s{_OWN_LETTERS}]{{16}}|\S{{32}})(?=\S)")
+_FOREIGN = re.compile(rf"(?![{_OWN_LETTERS}\d_])\w")
+_SURELY_SAID = 48
+"""Characters; it says less than 90 of some scripts."""
 _BROKEN = (
     RuntimeError,
     LookupError,
@@ -120,8 +127,10 @@ class Kokoro:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             for words, phonemes in _phonemes(pipeline, text, sounds):
-                unsaid += [f"{self.name} has no sound for {word!r}." for word in _silent(pipeline, words, phonemes)]
-                for result in pipeline.generate_from_tokens(phonemes, voice=pack, speed=speed):
+                unsaid += [
+                    f"{self.name} has no sound for {word[:40]!r}." for word in _silent(pipeline, words, phonemes)
+                ]
+                for result in pipeline.generate_from_tokens(phonemes, voice=pack, speed=speed) if phonemes else ():
                     if result.audio is None:
                         continue
                     audio = np.clip(np.nan_to_num(result.audio.numpy()), -1.0, 1.0)
@@ -205,8 +214,7 @@ def _phonemes(pipeline: Any, text: str, sounds: Sequence[Sound]) -> Iterable[tup
     phonemes = _with_sounds(pipeline, text, sounds)
     words = text.split()
     if len(phonemes) <= _MOST_PHONEMES:
-        if phonemes:
-            yield words, phonemes
+        yield words, phonemes
         return
     half = text.rfind(" ", 0, len(text) // 2 + 1) if len(words) > 1 else len(text) // 2
     half = half if half > 0 else text.find(" ") if " " in text else len(text) // 2
@@ -234,7 +242,8 @@ def _marked(text: str, sounds: Sequence[Sound]) -> tuple[str, list[str], dict[in
 
 
 def _loosened(text: str) -> str:
-    return re.sub(r"(\S{32})(?=\S)", r"\1 ", text)
+    """With a space in each run that espeak-ng would not say to its end."""
+    return _TOO_LONG.sub(r"\1 ", text)
 
 
 def _with_sounds(pipeline: Any, text: str, sounds: Sequence[Sound]) -> str:
@@ -247,14 +256,19 @@ def _with_sounds(pipeline: Any, text: str, sounds: Sequence[Sound]) -> str:
 
 
 def _said(pipeline: Any, text: str) -> str:
-    return pipeline.g2p(text)[0] if text.strip() else ""
+    if pipeline.lang_code in "jz":  # Japanese and Chinese have their own packages
+        return pipeline.g2p(text)[0] if text.strip() else ""
+    loosened = _loosened(text)
+    # What espeak-ng drops of a sentence without a word depends on how much it has to say, and it spells foreign scripts letter by letter.
+    parts = textwrap.wrap(loosened, _SURELY_SAID) if loosened != text or _FOREIGN.search(text) else [text]
+    return " ".join(filter(None, (pipeline.g2p(part)[0] for part in parts if part.strip())))
 
 
 def _silent(pipeline: Any, words: list[str], phonemes: Any) -> list[str]:
     """What of the text has no sound at all, punctuation apart."""
     known = pipeline.model.vocab
     if not isinstance(phonemes, str):
-        currency = "$£€"  # said with the amount
+        currency = "$£€" if any(c.isdigit() for token in phonemes for c in token.text) else ""  # said with the amount
         unheard = [token.text for token in phonemes if not any(p in known for p in token.phonemes or "")]
         return [word for word in unheard if _meant(word) and word not in currency]
     # espeak-ng knows the letters of all scripts; of symbols, some have a name in some languages only.
