@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 NO_TESTS_COLLECTED = 5
 ENGINES_PYTHON = str(ROOT / ".venvs/engines/bin/python")
-TORCH_TESTS = ("tests/engines/test_whisperx.py", "tests/engines/test_kokoro.py")
+# That of formats needs soundfile, which Kokoro's environment has.
+TORCH_TESTS = ("tests/engines/test_whisperx.py", "tests/engines/test_kokoro.py", "tests/engines/test_formats.py")
 # glibc gives the memory of each sentence back to the system and takes it again, page by page: minutes of Kokoro's time.
 TORCH_ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
