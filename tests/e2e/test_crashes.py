@@ -114,6 +114,7 @@ def test_a_stopped_worker_that_wakes_up_late_changes_nothing(
 
 
 def test_speech_killed_half_way_is_whole(person: Person, stack: LocalStack) -> None:
+    """Q-22"""
     text = " ".join(f"This is sentence number {n} of a long speech." for n in range(120))
     whole = person.ended(person.speak(text, format="wav"))
     job = person.speak(text, format="wav", dedupe=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -88,6 +89,17 @@ def test_the_same_file_is_the_same_job_however_often_it_is_handed_in(desk: Desk)
     other = hand_in(desk)(ANNA, File("talk.wav", wav(3200)), NewJob())
     alone = hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob(dedupe=False))
     assert len({handed_in(desk).id, other.job.id, alone.job.id}) == 3
+
+
+def test_fifty_parallel_requests_with_one_file_are_one_job(desk: Desk) -> None:
+    """PEERS 4.3: and one message, so one run of the engine."""
+    with ThreadPoolExecutor(10) as pool:
+        made = list(pool.map(lambda _: hand_in(desk)(ANNA, File("talk.wav", wav()), NewJob()), range(50)))
+    (job_id,) = {submitted.job.id for submitted in made}
+    assert {submitted.job.status for submitted in made} == {Status.QUEUED}
+    assert [submitted.joined for submitted in made].count(False) == 1
+    assert desk.events == ["transcription.queued"]
+    assert desk.keys() == [f"uploads/{ANNA.user_id}/{job_id}"]
 
 
 @pytest.mark.parametrize("body", [b"", b"A letter to you.\n" * 9])

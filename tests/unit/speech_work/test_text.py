@@ -218,6 +218,16 @@ def test_phonemes_of_ssml_are_those_of_ipa() -> None:
     assert len(found.warnings) == 1
 
 
+@pytest.mark.parametrize("count", [200, 201])
+def test_a_word_with_more_phonemes_than_an_engine_takes_is_said_as_it_is_written(count: int) -> None:
+    found = ssml(f'Say <phoneme ph="{"ə" * count}">tomato</phoneme>.')
+    (say,) = found.pieces
+    assert isinstance(say, Say)
+    assert say.text == "Say tomato."
+    assert [len(sound.phonemes) for sound in say.sounds] == ([200] if count == 200 else [])
+    assert ["tomato" in warning for warning in found.warnings] == ([] if count == 200 else [True])
+
+
 @pytest.mark.parametrize(
     ("inside", "about"),
     [

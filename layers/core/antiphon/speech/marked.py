@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 from antiphon.platform.errors import EngineError
-from antiphon.speech.script import Reading
+from antiphon.speech.script import MOST_PHONEMES, Reading
 
 _MARK = re.compile(
-    r"\[(?P<word>[^\[\]\n]{1,100})\]\(/(?P<phonemes>[^()/\n]{1,200})/\)"
+    rf"\[(?P<word>[^\[\]\n]{{1,100}})\]\(/(?P<phonemes>[^()/\n]{{1,{MOST_PHONEMES}}})/\)"
     r"|\[pause:[ \t]*(?P<length>\d{1,6}(?:\.\d{1,6})?)[ \t]*(?P<unit>ms|s)[ \t]*\]"
     r"|\[voice:(?P<voice>[^\[\]\n]{1,200})\]",
     re.IGNORECASE,

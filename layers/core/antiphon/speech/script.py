@@ -14,6 +14,8 @@ LONGEST_PAUSE, ALL_PAUSES = 60.0, 3600.0
 """Seconds: of one pause, and of all of a text."""
 SLOWEST, FASTEST = 0.25, 4.0
 MOST_WARNINGS = 20
+MOST_PHONEMES = 200
+"""Of one word; no engine takes any number of them at once."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Reading:
     _at: int = 0
 
     def say(self, text: str, phonemes: str | None = None) -> None:
-        if phonemes and text.strip():
+        if phonemes and len(phonemes) > MOST_PHONEMES:
+            self.warn(f"The phonemes of {text[:40]!r} were not used; there may be {MOST_PHONEMES} of one word.")
+        elif phonemes and text.strip():
             self._sounds.append(Sound(self._at, self._at + len(text), phonemes))
         self._kept.append(text)
         self._at += len(text)
