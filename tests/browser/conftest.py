@@ -41,6 +41,7 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--disable-smooth-scrolling",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )

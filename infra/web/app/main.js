@@ -1,6 +1,7 @@
 import { online } from "./api.js";
 import { html, render, useEffect, useState } from "./html.js";
 import { language, said, t } from "./i18n.js";
+import { line } from "./live.js";
 import { Question } from "./parts/dialog.js";
 import { Icon } from "./parts/icon.js";
 import { Failed, Loading } from "./parts/load.js";
@@ -93,12 +94,14 @@ function App() {
   const who = useSignal(user);
   const lapsed = useSignal(expired);
   const isOnline = useSignal(online);
+  const isLive = useSignal(line) !== "lost";
   const { path } = useSignal(place);
   const Open = OPEN[path.slice(1)];
   useEffect(() => {
     if (path === "/") go("/chat", { replace: true });
   }, [path]);
-  return html`${!isOnline && html`<div class="offline" role="status">${t("Offline. Reconnecting …")}</div>`}
+  const trouble = !isOnline ? t("Offline. Reconnecting …") : !isLive && t("What happens is shown a little later. Reconnecting …");
+  return html`${trouble && html`<div class="offline ${isOnline ? "late" : ""}" role="status">${trouble}</div>`}
     ${Open ? html`<${Open} />` : who === undefined ? html`<${Loading} />` : who ? html`<${Shell} key=${who.id} />` : html`<${SignIn} />`}
     ${lapsed && html`<${SignInAgain} />`}
     <${Question} />

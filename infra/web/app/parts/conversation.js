@@ -1,51 +1,20 @@
 import { download, events, get, patch, remove, request } from "../api.js";
-import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { t } from "../i18n.js";
-import { go, place } from "../router.js";
+import { follow } from "../live.js";
+import { go } from "../router.js";
 import { Composer } from "./composer.js";
 import { ChatSettings } from "./chat_settings.js";
 import { confirmed, Dialog, Field, Form } from "./dialog.js";
 import { Icon } from "./icon.js";
 import { Failed, Loading, useLoad } from "./load.js";
 import { Message } from "./message.js";
-import { RunProgress } from "./run_progress.js";
-import { sayError } from "./toast.js";
+import { Messages, useMessages } from "./messages.js";
+import { OPEN, RunProgress } from "./run_progress.js";
+import { sayError, sayUnlessOffline } from "./toast.js";
 import { inWords } from "./words.js";
 
 const FORMATS = ["md", "txt", "html", "csv", "json"];
-const NEAR = 120; // pixels from the end within which the view follows what comes
-
-// Messages with the newest last: older ones come while one scrolls up, and what streams is drawn once per frame.
-function useMessages(id) {
-  const [state, setState] = useState({ messages: [], loading: true });
-  const older = useCallback(
-    async (cursor) => {
-      setState((known) => ({ ...known, loading: true, error: undefined }));
-      try {
-        const page = await get(`/v1/conversations/${id}/messages`, { limit: 50, cursor });
-        setState((known) => {
-          const ids = new Set(known.messages.map((message) => message.id)); // some may have been sent meanwhile
-          const earlier = page.data.filter((message) => !ids.has(message.id)).reverse();
-          return { messages: [...earlier, ...known.messages], cursor: page.next_cursor, loading: false };
-        });
-      } catch (error) {
-        setState((known) => ({ ...known, loading: false, error }));
-      }
-    },
-    [id],
-  );
-  useEffect(() => {
-    older(null);
-  }, [older]);
-  const put = (...changed) =>
-    setState((known) => {
-      const ids = new Set(changed.map((message) => message.id));
-      const replaced = known.messages.map((message) => changed.find(({ id: same }) => same === message.id) ?? message);
-      const fresh = changed.filter((message) => !known.messages.some(({ id: same }) => same === message.id));
-      return ids.size ? { ...known, messages: [...replaced, ...fresh] } : known;
-    });
-  return { ...state, older: state.cursor && !state.loading ? () => older(state.cursor) : null, reload: () => older(null), put };
-}
 
 // The answer as it streams. Events go on behind the last one that was seen if the connection breaks.
 async function* answered(path, body, aborted) {
@@ -74,36 +43,11 @@ export function Conversation({ id, onChange }) {
   const [runs, setRuns] = useState([]);
   const [problem, setProblem] = useState(null);
   const [dialog, setDialog] = useState(null);
-  const scroller = useRef();
-  const follows = useRef(true);
   const stop = useRef(null);
-  const height = useRef(0);
+  const missed = useRef(false);
+  const toEnd = useRef();
 
   useEffect(() => () => stop.current?.abort(), []);
-
-  // Stay at the end while text comes; stay at what one reads while older messages come above it.
-  const first = list.messages[0]?.id;
-  const seen = useRef(first);
-  useLayoutEffect(() => {
-    const box = scroller.current;
-    if (!box) return;
-    if (follows.current) box.scrollTop = box.scrollHeight;
-    else if (seen.current !== first) box.scrollTop += box.scrollHeight - height.current;
-    seen.current = first;
-    height.current = box.scrollHeight;
-  });
-  const asked = place.value.hash;
-  useEffect(() => {
-    const found = asked && document.getElementById(asked);
-    if (!found) return;
-    follows.current = false;
-    found.scrollIntoView({ block: "center" });
-  }, [asked, Boolean(list.messages.length)]);
-
-  const onScroll = ({ target }) => {
-    follows.current = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR;
-    if (target.scrollTop < 600) list.older?.();
-  };
 
   const refresh = () =>
     get(`/v1/conversations/${id}`).then((now) => {
@@ -111,9 +55,24 @@ export function Conversation({ id, onChange }) {
       onChange(now);
     }, sayError);
 
+  const add = (run) => setRuns((all) => (all.some(({ id: same }) => same === run.id) ? all : [...all, run]));
+  const openRuns = () => get("/v1/runs", { conversation_id: id, limit: 5 }).then(({ data }) => data.filter(({ status }) => OPEN.has(status)).forEach(add), sayUnlessOffline);
+
+  // What others write, another tab too. While an answer streams here, it waits for its end.
+  const heard = (event) => {
+    if (event?.type.startsWith("run.")) return OPEN.has(event.data.status) && openRuns();
+    if (!event) openRuns();
+    if (stop.current) return (missed.current = true);
+    list.newest();
+    if (event?.data.role === "assistant") refresh();
+  };
+  const latest = useRef();
+  latest.current = heard;
+  useEffect(() => follow(id, (event) => latest.current(event)), [id]);
+
   const say = async ({ content, attachments }) => {
     setProblem(null);
-    follows.current = true;
+    toEnd.current();
     stop.current = new AbortController();
     let reply = null;
     let frame = 0;
@@ -145,15 +104,16 @@ export function Conversation({ id, onChange }) {
       setStreaming(null);
       if (reply) list.put(reply);
     }
+    if (missed.current) list.newest();
+    missed.current = false;
     refresh();
   };
 
   const run = async (body) => {
     setProblem(null);
     const answer = await request("POST", `/v1/conversations/${id}/runs`, { body });
-    follows.current = true;
-    const begun = await answer.json();
-    setRuns((all) => [...all, begun]);
+    toEnd.current();
+    add(await answer.json());
     get(`/v1/conversations/${id}/messages`, { limit: 1 }).then(({ data }) => list.put(...data), sayError);
   };
 
@@ -191,15 +151,11 @@ export function Conversation({ id, onChange }) {
       <button class="quiet icon-only" aria-label=${archived ? t("Take out of the archive") : t("Archive")} title=${archived ? t("Take out of the archive") : t("Archive")} onClick=${archive}><${Icon} name="archive" /></button>
       <button class="quiet icon-only" aria-label=${t("Delete")} title=${t("Delete")} onClick=${erase}><${Icon} name="trash" /></button>
     </header>
-    <div class="messages" ref=${scroller} onScroll=${onScroll} tabindex="0" role="log" aria-label=${t("Messages")} aria-busy=${Boolean(streaming)}>
-      <ol>
-        ${list.error && html`<li><${Failed} error=${list.error} again=${list.reload} /></li>`} ${list.loading && html`<li key="loading"><${Loading} /></li>`}
-        ${list.messages.map((each) => html`<${Message} key=${each.id} message=${each} />`)}
-        ${streaming && html`<${Message} key="streaming" message=${streaming} />`}
-        ${runs.map((each) => html`<li key=${each.id}><${RunProgress} run=${each} onEnd=${ended} /></li>`)}
-        ${problem && html`<li key="problem"><p class="problem" role="alert" dir="auto">${inWords(problem)}</p></li>`}
-      </ol>
-    </div>
+    <${Messages} list=${list} toEnd=${toEnd} busy=${Boolean(streaming)}>
+      ${streaming && html`<${Message} key="streaming" message=${streaming} />`}
+      ${runs.map((each) => html`<li key=${each.id}><${RunProgress} run=${each} onEnd=${ended} /></li>`)}
+      ${problem && html`<li key="problem"><p class="problem" role="alert" dir="auto">${inWords(problem)}</p></li>`}
+    <//>
     <${Composer} id=${id} say=${say} run=${run} stop=${streaming && (() => stop.current?.abort())} />
     ${dialog === "rename" &&
     html`<${Dialog} title=${t("Rename")} onClose=${() => setDialog(null)}>

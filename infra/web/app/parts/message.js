@@ -22,7 +22,7 @@ const Citations = ({ of }) =>
     )}
   </ul>`;
 
-export function Message({ message }) {
+export function Message({ message, sought }) {
   const [copied, setCopied] = useState(false);
   const { id, role, content, status, parts, citations } = message;
   const copy = () =>
@@ -30,7 +30,7 @@ export function Message({ message }) {
       setCopied(true);
       setTimeout(() => setCopied(false), 2_000);
     }, sayError);
-  return html`<li class="message ${role}" id=${id} dir="auto">
+  return html`<li class="message ${role} ${sought ? "sought" : ""}" id=${id} dir="auto">
     ${role === "user"
       ? html`<div class="bubble" dir="auto">${content}</div>`
       : html`<div class=${status === "streaming" ? "cursor" : ""}><${Markdown} text=${content} /></div>`}

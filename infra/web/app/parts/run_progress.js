@@ -1,29 +1,30 @@
 import { get, post } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { t } from "../i18n.js";
+import { news } from "../live.js";
 import { Icon } from "./icon.js";
-import { sayError } from "./toast.js";
+import { sayError, sayUnlessOffline } from "./toast.js";
 
-const OPEN = new Set(["queued", "running", "waiting"]);
-const EVERY = 700;
+export const OPEN = new Set(["queued", "running", "waiting"]);
 
 // A run while it works: its steps, what it waits for, and a way to stop it. onEnd(run): it has ended.
 export function RunProgress({ run: first, onEnd }) {
   const [run, setRun] = useState(first);
-  useEffect(() => {
-    let later = 0;
-    const look = async () => {
+  const followed = async (aborted) => {
+    for await (const _ of news(first.id, aborted)) {
       try {
-        const now = await get(`/v1/runs/${first.id}`);
+        const now = await get(`/v1/runs/${first.id}`, {}, { signal: aborted });
         setRun(now);
         if (!OPEN.has(now.status)) return onEnd(now);
       } catch (error) {
-        sayError(error);
+        sayUnlessOffline(error);
       }
-      later = setTimeout(look, EVERY);
-    };
-    later = setTimeout(look, EVERY);
-    return () => clearTimeout(later);
+    }
+  };
+  useEffect(() => {
+    const stop = new AbortController();
+    followed(stop.signal);
+    return () => stop.abort();
   }, [first.id]);
   const stop = () => post(`/v1/runs/${run.id}/cancel`).then(setRun, sayError);
   const calls = run.steps.flatMap((step) => step.calls);

@@ -1,3 +1,4 @@
+import { Offline } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { signal, useSignal } from "../signal.js";
@@ -16,6 +17,11 @@ export function say(text, kind = "done") {
 // For a promise whose failure nobody else shows.
 export function sayError(error) {
   if (error.name !== "AbortError") say(inWords(error), "failed");
+}
+
+// For what is tried again by itself: that there is no connection is said on top of the page.
+export function sayUnlessOffline(error) {
+  if (!(error instanceof Offline)) sayError(error);
 }
 
 const dismiss = (id) => shown.set((all) => all.filter((toast) => toast.id !== id));

@@ -1,5 +1,6 @@
 import { get, post, send } from "../api.js";
 import { t } from "../i18n.js";
+import { news } from "../live.js";
 
 const TRIES = 3;
 
@@ -24,10 +25,10 @@ export async function sent(upload, file, progress, aborted) {
 
 // The media item once it was looked into. Throws where it is not what it should be.
 export async function inspected(id, aborted) {
-  for (;;) {
+  for await (const _ of news(id, aborted)) {
     const media = await get(`/v1/media/${id}`, {}, { signal: aborted });
     if (media.status === "ready") return media;
     if (media.status === "rejected") throw new Error(media.error?.detail ?? t("The file was refused."));
-    await new Promise((resolve) => setTimeout(resolve, 500));
   }
+  throw aborted.reason;
 }

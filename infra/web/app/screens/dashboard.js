@@ -1,12 +1,14 @@
 import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { ago, clock, number, said, t } from "../i18n.js";
+import { JOBS, follow } from "../live.js";
 import { State } from "../parts/job.js";
 import { Failed, Loading, useLoad } from "../parts/load.js";
 import { Queues } from "../parts/queues.js";
 import { user } from "../session.js";
 
-const EVERY = 3_000;
+const OFTEN = 2_000; // while events come, it is looked at anew so often
+const RARELY = 15_000; // whether the parts answer makes no event
 const KINDS = [
   ["transcriptions", said("Transcripts"), "/transcripts/"],
   ["speech", said("Speech"), "/speech/"],
@@ -23,14 +25,35 @@ async function look(aborted) {
   return { ready, usage, jobs: Object.fromEntries(KINDS.map(([kind], index) => [kind, lists[index].data])) };
 }
 
+// look(), as soon as an event comes, and then again at most every OFTEN milliseconds. Gives what ends it.
+function onEvents(look) {
+  let [later, last] = [0, Date.now()];
+  const stop = follow(JOBS, () => {
+    if (later) return;
+    later = setTimeout(() => {
+      [later, last] = [0, Date.now()];
+      look();
+    }, last + OFTEN - Date.now());
+  });
+  return () => {
+    stop();
+    clearTimeout(later);
+  };
+}
+
 // What is at work, refreshed while one looks at it.
 export default function Dashboard() {
   const { data, error, reload } = useLoad(look, []);
   const [isLive, setLive] = useState(true);
   useEffect(() => {
     if (!isLive) return undefined;
-    const looking = setInterval(() => document.visibilityState === "visible" && reload(), EVERY);
-    return () => clearInterval(looking);
+    const isSeen = () => document.visibilityState === "visible" && reload();
+    const looking = setInterval(isSeen, RARELY);
+    const stop = onEvents(isSeen);
+    return () => {
+      clearInterval(looking);
+      stop();
+    };
   }, [isLive, reload]);
   if (!data) return error ? html`<div class="page"><${Failed} error=${error} again=${reload} /></div>` : html`<${Loading} />`;
   const all = KINDS.flatMap(([kind, , path]) => data.jobs[kind].map((job) => ({ ...job, path })));

@@ -1,6 +1,7 @@
 import { get, post, remove } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { ago, t } from "../i18n.js";
+import { follow } from "../live.js";
 import { confirmed, Dialog, Field, Form } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Failed, Loading, Pages, useLoad, usePages } from "../parts/load.js";
@@ -67,12 +68,13 @@ function One({ id }) {
   const { data: device, error, reload } = useLoad((aborted) => get(`/v1/devices/${id}`, {}, { signal: aborted }), [id]);
   const commands = usePages(`/v1/devices/${id}/commands`);
   const [action, setAction] = useState(null);
+  useEffect(() => follow(id, commands.reload), [id, commands.reload]);
   const waiting = commands.items.some(({ finished_at, status }) => !finished_at && status !== "expired");
   useEffect(() => {
     if (!waiting) return undefined;
-    const looking = setInterval(commands.reload, 2_000);
+    const looking = setInterval(commands.reload, 5_000); // that it was taken, or came too late, makes no event
     return () => clearInterval(looking);
-  }, [waiting]);
+  }, [waiting, commands.reload]);
   if (error) return html`<div class="page"><${Failed} error=${error} again=${reload} /></div>`;
   if (!device) return html`<${Loading} />`;
   const send = ({ arguments: text }) => post(`/v1/devices/${id}/commands`, { action: action.action, arguments: parsed(text || "{}") });

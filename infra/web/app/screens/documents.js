@@ -4,8 +4,8 @@ import { ago, number, plural, t } from "../i18n.js";
 import { confirmed, Dialog, Field, Form } from "../parts/dialog.js";
 import { DropZone } from "../parts/drop_zone.js";
 import { Icon } from "../parts/icon.js";
-import { OPEN, Progress, State, useJob } from "../parts/job.js";
-import { Empty, Failed, Loading, Pages, usePages } from "../parts/load.js";
+import { OPEN, Progress, State, useJob, useJobs } from "../parts/job.js";
+import { Empty, Failed, Loading, Pages } from "../parts/load.js";
 import { Markdown } from "../parts/markdown.js";
 import { Sending, useSending } from "../parts/sending.js";
 import { sayError } from "../parts/toast.js";
@@ -24,16 +24,7 @@ const about = (doc) =>
     .filter(Boolean)
     .join(" · ");
 
-function Row({ doc: first }) {
-  return OPEN.has(first.status) ? html`<${Live} doc=${first} />` : html`<${Shown} doc=${first} />`;
-}
-
-function Live({ doc: first }) {
-  const { job = first } = useJob(`/v1/documents/${first.id}`);
-  return html`<${Shown} doc=${job} />`;
-}
-
-const Shown = ({ doc }) =>
+const Row = ({ doc }) =>
   html`<a class="row" href="/documents/${doc.id}">
     <div class="grow">
       <strong dir="auto">${doc.title || doc.filename || doc.id}</strong>
@@ -44,13 +35,13 @@ const Shown = ({ doc }) =>
   </a>`;
 
 function All() {
-  const pages = usePages("/v1/documents");
+  const pages = useJobs("/v1/documents", "document");
   const begin = async (file, progress, aborted) => {
     const doc = await post("/v1/documents", { filename: file.name, content_type: file.type || "application/octet-stream", size: file.size });
     await sent(doc.upload, file, progress, aborted);
     return get(`/v1/documents/${doc.id}`);
   };
-  const sending = useSending(begin, (doc) => pages.set((all) => [doc, ...all.filter(({ id }) => id !== doc.id)]));
+  const sending = useSending(begin, pages.put);
   return html`<div class="page">
     <header><h1>${t("Documents")}</h1></header>
     <${Question} />

@@ -3,8 +3,8 @@ import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { ago, clock, number, plural, t } from "../i18n.js";
 import { Field, Form, confirmed } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
-import { OPEN, Progress, State, useJob } from "../parts/job.js";
-import { Empty, Failed, Loading, Pages, useLoad, usePages } from "../parts/load.js";
+import { OPEN, Progress, State, useJob, useJobs } from "../parts/job.js";
+import { Empty, Failed, Loading, Pages, useLoad } from "../parts/load.js";
 import { sayError } from "../parts/toast.js";
 import { go } from "../router.js";
 
@@ -17,7 +17,7 @@ export default function Speech({ rest: [open] }) {
 }
 
 function New() {
-  const pages = usePages("/v1/speech");
+  const pages = useJobs("/v1/speech", "speech");
   const voices = useLoad((aborted) => get("/v1/voices", {}, { signal: aborted }), []);
   const [voice, setVoice] = useState("");
   const [text, setText] = useState(sessionStorage.getItem("antiphon.speech") ?? "");

@@ -4,24 +4,14 @@ import { ago, clock, t } from "../i18n.js";
 import { Field } from "../parts/dialog.js";
 import { DropZone } from "../parts/drop_zone.js";
 import { Icon } from "../parts/icon.js";
-import { OPEN, Progress, State, useJob } from "../parts/job.js";
-import { Empty, Pages, usePages } from "../parts/load.js";
+import { Progress, State, useJobs } from "../parts/job.js";
+import { Empty, Pages } from "../parts/load.js";
 import { sayNotRecorded, useRecorder } from "../parts/recorder.js";
 import { Sending, useSending } from "../parts/sending.js";
 import { Transcript } from "../parts/transcript.js";
 import { sent } from "../parts/upload.js";
 
-function Row({ job: first }) {
-  const open = OPEN.has(first.status);
-  return open ? html`<${Live} job=${first} />` : html`<${Shown} job=${first} />`;
-}
-
-function Live({ job: first }) {
-  const { job = first } = useJob(`/v1/transcriptions/${first.id}`);
-  return html`<${Shown} job=${job} />`;
-}
-
-const Shown = ({ job }) =>
+const Row = ({ job }) =>
   html`<a class="row" href="/transcripts/${job.id}">
     <div class="grow">
       <strong dir="auto">${job.title || job.id}</strong>
@@ -39,7 +29,7 @@ function All() {
   const [status, setStatus] = useState("");
   const [language, setLanguage] = useState("");
   const [diarize, setDiarize] = useState(false);
-  const pages = usePages("/v1/transcriptions", { status });
+  const pages = useJobs("/v1/transcriptions", "transcription", { status });
   const microphone = useRecorder();
 
   const begin = async (file, progress, aborted) => {
@@ -53,7 +43,7 @@ function All() {
     await sent(job.upload, file, progress, aborted);
     return get(`/v1/transcriptions/${job.id}`);
   };
-  const sending = useSending(begin, (job) => pages.set((all) => [job, ...all.filter(({ id }) => id !== job.id)]));
+  const sending = useSending(begin, pages.put);
 
   const record = async () => {
     try {

@@ -339,6 +339,7 @@ export const hebrew = {
   "Waveform: drag, or use the arrow keys (with Shift for the start), to choose a part": "צורת גל: אפשר לגרור, או להשתמש בחצים (עם Shift להתחלה), כדי לבחור קטע",
   "Webhooks": "Webhooks",
   "Webhooks sent": "Webhooks שנשלחו",
+  "What happens is shown a little later. Reconnecting …": "העדכונים מוצגים באיחור קל. מתחבר מחדש …",
   "What is put there becomes a transcript, speech or a document.": "מה שמועלה לשם הופך לתמליל, להקראה או למסמך.",
   "What it can do (JSON)": "מה הוא יכול לעשות (JSON)",
   "What the model should always keep to.": "מה שהמודל יקפיד עליו תמיד.",
