@@ -321,6 +321,9 @@ SCHEMAS: dict[str, Schema] = {
         {"status": one_of("erased", "erasing"), "rows": COUNT, "objects": COUNT, "versions": COUNT, "at": TIME}
     ),
     "JsonWebKeys": closed({"keys": many({"type": "object", "additionalProperties": TEXT})}),
+    "Providers": closed(
+        {"firebase": maybe(closed({"project": TEXT, "api_key": TEXT, "url": TEXT, "providers": many(TEXT)}))}
+    ),
     "Accepted": closed({"status": {"const": "accepted"}}),
     "PartedUpload": {**closed(_PARTS), "description": "Of files above 100 MiB."},
     "Upload": {"anyOf": [closed(_UPLOAD), ref("PartedUpload")]},
@@ -917,6 +920,7 @@ ANSWERS: dict[str, dict[int, Any]] = {
     "POST /v1/auth/forgot-password": {202: ref("Accepted")},
     "POST /v1/auth/reset-password": {204: None},
     "GET /v1/auth/jwks.json": {200: ref("JsonWebKeys")},
+    "GET /v1/auth/providers": {200: ref("Providers")},
     "GET /v1/auth/sessions": {200: page(ref("Session"))},
     "DELETE /v1/auth/sessions": {204: None},
     "DELETE /v1/auth/sessions/{id}": {204: None},

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from cookies import token_of, wanted
 from shapes import FIREBASE, FORGOT, LOGIN, REFRESH, REGISTER, RESET
-from views import nothing, signed_in, signed_out
+from views import nothing, providers_view, signed_in, signed_out
 from wiring import wiring
 
 from antiphon.identity.kms import jwks
@@ -18,6 +18,7 @@ from antiphon.identity.sign_in import SignedIn
 from antiphon.platform.rest import body_of, raw_body
 
 router = Router()
+KEPT = "public, max-age=300"
 
 
 def _by_cookie() -> bool:
@@ -103,7 +104,13 @@ def firebase() -> Response[Any]:
     return signed_in(200, wiring().federate(sent["id_token"], device(router)), by_cookie=by_cookie)
 
 
+@router.get("/v1/auth/providers")
+def providers() -> Response[Any]:
+    """With which accounts of other services one may sign in, and what an app in a browser needs to know for it; nothing of it is secret."""
+    return Response(200, "application/json", providers_view(wiring().settings), headers={"Cache-Control": KEPT})
+
+
 @router.get("/v1/auth/jwks.json")
 def keys() -> Response[Any]:
     found = jwks(wiring().keys.public_keys())
-    return Response(200, "application/json", found, headers={"Cache-Control": "public, max-age=300"})
+    return Response(200, "application/json", found, headers={"Cache-Control": KEPT})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 from cookies import gone, holding
@@ -13,6 +13,9 @@ from antiphon.identity.sign_in import SignedIn
 from antiphon.identity.tiers import Limits
 from antiphon.platform.clock import rfc3339
 from antiphon.speech.metering import Usage, month_after, month_at
+
+if TYPE_CHECKING:
+    from wiring import Settings
 
 
 def nothing() -> Response[Any]:
@@ -45,6 +48,17 @@ def signed_in(status: int, found: SignedIn, *, by_cookie: bool = False) -> Respo
         "expires_in": found.expires_in,
     }
     return Response(status, "application/json", body, cookies=[holding(found.refresh_token)] if by_cookie else [])
+
+
+def providers_view(settings: Settings) -> dict[str, Any]:
+    """Firebase is offered where browsers have a key for it."""
+    offered = {
+        "project": settings.firebase_project,
+        "api_key": settings.firebase_api_key,
+        "url": settings.firebase_sign_in_url,
+        "providers": list(settings.firebase_providers),
+    }
+    return {"firebase": offered if settings.firebase_project and settings.firebase_api_key else None}
 
 
 def session_view(session: Session, *, current: bool) -> dict[str, Any]:

@@ -50,6 +50,9 @@ class Settings:
     mails_queue: str
     firebase_project: str
     firebase_keys_url: str
+    firebase_api_key: str
+    firebase_providers: tuple[str, ...]
+    firebase_sign_in_url: str
     signing_key: str
     retiring_key: str
     issuer: str
@@ -73,6 +76,9 @@ class Settings:
             mails_queue=env["MAILS_QUEUE_URL"],
             firebase_project=env["FIREBASE_PROJECT"],
             firebase_keys_url=env["FIREBASE_KEYS_URL"],
+            firebase_api_key=env["FIREBASE_API_KEY"],
+            firebase_providers=tuple(env["FIREBASE_PROVIDERS"].split(",")),
+            firebase_sign_in_url=env["FIREBASE_SIGN_IN_URL"],
             signing_key=env["SIGNING_KEY_ID"],
             retiring_key=env.get("OTHER_SIGNING_KEY_ID", ""),
             issuer=env["ISSUER"],

@@ -194,11 +194,12 @@ def application(
     streams: Mapping[str, str] | None = None,
     authorizer: Authorizer | None = None,
     sockets: str | None = None,
+    sign_in: str = "",
 ) -> ASGIApp:
     """The edge in front of the API at `api`, with the web app of the folder `web` where it is there.
 
     transport: how the API is reached; None for the network. streams: addresses of the servers whose answers are passed on while they come, by the beginning of
-    their paths, for requests that `authorizer` lets in. sockets: address of the WebSocket API.
+    their paths, for requests that `authorizer` lets in. sockets: address of the WebSocket API. sign_in: origin of the service that the web app may sign in with.
     """
     gateway = Api(api, transport, streams, authorizer)
 
@@ -213,7 +214,7 @@ def application(
     routes: list[BaseRoute] = []
     if web and (web / "index.html").is_file():
         origin = httpx.URL(api)  # the emulator's buckets and its API answer at one address
-        routes.append(Mount("/", Pages(web, [f"{origin.scheme}://{origin.netloc.decode()}"])))
+        routes.append(Mount("/", Pages(web, [f"{origin.scheme}://{origin.netloc.decode()}"], sign_in)))
     else:
         routes.append(Route("/", greet))
     pages = Starlette(routes=routes, lifespan=lifespan)
@@ -246,11 +247,19 @@ def main() -> None:
     )
     parser.add_argument("--authorizer", help="name of the function that lets requests to them in")
     parser.add_argument("--sockets", help="address of the WebSocket API")
+    parser.add_argument("--sign-in", default="", help="origin of the service that the web app may sign in with")
     options = parser.parse_args()
     streams = dict(each.split("=", 1) for each in options.stream)
     authorizer = Authorizer(options.authorizer) if streams else None
     uvicorn.run(
-        application(options.api, options.web, streams=streams, authorizer=authorizer, sockets=options.sockets),
+        application(
+            options.api,
+            options.web,
+            streams=streams,
+            authorizer=authorizer,
+            sockets=options.sockets,
+            sign_in=options.sign_in,
+        ),
         host="127.0.0.1",
         port=options.port,
         access_log=False,

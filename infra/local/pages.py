@@ -14,8 +14,8 @@ from starlette.types import Scope
 mimetypes.add_type("text/javascript", ".js")  # a machine's own table may say something that browsers refuse for modules
 
 
-def policy(buckets: Sequence[str]) -> str:
-    """The Content-Security-Policy. buckets: origins that files are sent to and fetched from.
+def policy(buckets: Sequence[str], sign_in: str = "") -> str:
+    """The Content-Security-Policy. buckets: origins that files are sent to and fetched from; sign_in: origin of another service that people sign in with.
 
     Nothing is loaded from elsewhere, no inline code or style runs, and only DOMPurify makes HTML from text (Trusted Types).
     """
@@ -27,7 +27,7 @@ def policy(buckets: Sequence[str]) -> str:
             "style-src 'self'",
             f"img-src 'self' data: blob: {' '.join(buckets)}".rstrip(),
             f"media-src {own} blob:",
-            f"connect-src {own}",
+            f"connect-src {own} {sign_in}".rstrip(),
             "font-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
@@ -40,12 +40,12 @@ def policy(buckets: Sequence[str]) -> str:
 
 
 class Pages(StaticFiles):
-    """folder: of the web app; buckets: see `policy`."""
+    """folder: of the web app; buckets, sign_in: see `policy`."""
 
-    def __init__(self, folder: Path, buckets: Sequence[str]) -> None:
+    def __init__(self, folder: Path, buckets: Sequence[str], sign_in: str = "") -> None:
         super().__init__(directory=folder, html=True)
         self._headers = {
-            "Content-Security-Policy": policy(buckets),
+            "Content-Security-Policy": policy(buckets, sign_in),
             "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
             "Cross-Origin-Opener-Policy": "same-origin",
             # Checked each time, so that the parts of two releases never meet.

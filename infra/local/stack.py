@@ -301,6 +301,8 @@ class LocalStack:
         if "SocketsApiId" in self.outputs:
             place = f"{self.outputs['SocketsApiId']}/{self.outputs['SocketsStage']}"
             arguments += ["--sockets", f"{self.endpoint}/_aws/execute-api/{place}".replace("http://", "ws://", 1)]
+        if self._parameters.get("FirebaseApiKey"):
+            arguments += ["--sign-in", self._parameters["FirebaseSignInUrl"]]
         environment = {**machine(), "PYTHONPATH": str(ROOT / "layers/core"), "PYTHONUNBUFFERED": "1"}
         streams = {start: each.name for start, each in STREAMS.items() if each.name in self._processes}
         if streams:

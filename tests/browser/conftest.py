@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from infra.local.stack import LAPTOP, ROOT, LocalStack
+from tests.firebase import PROJECT, IdentityToolkit, KeyServer, Project
 from tests.model_servers import Act, OpenAiServer
 
 expect.set_options(timeout=20_000)  # a machine that tests may be busy
@@ -55,11 +56,28 @@ def provider() -> Iterator[OpenAiServer]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, provider: OpenAiServer) -> Iterator[LocalStack]:
+def project() -> Project:
+    return Project()
+
+
+@pytest.fixture(scope="session")
+def toolkit(project: Project) -> Iterator[IdentityToolkit]:
+    """In Google's place."""
+    with IdentityToolkit(project, {"ruth@example.com": PASSWORD}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, provider: OpenAiServer, project: Project, toolkit: IdentityToolkit
+) -> Iterator[LocalStack]:
     home = tmp_path_factory.mktemp("home")
     parameters = {**LAPTOP, "OpenAiModels": MODEL, "OpenAiUrl": provider.url}
-    with LocalStack(home, parameters=parameters, build=ROOT / ".build", say=print) as running:
-        yield running
+    with KeyServer(project) as keys:
+        parameters |= {"FirebaseProject": PROJECT, "FirebaseKeysUrl": keys.url, "FirebaseApiKey": toolkit.api_key}
+        parameters |= {"FirebaseSignInUrl": toolkit.url, "FirebaseProviders": "google.com,password"}
+        with LocalStack(home, parameters=parameters, build=ROOT / ".build", say=print) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,9 @@ def environment(table: Table, key: str, monkeypatch: pytest.MonkeyPatch) -> None
         "UPLOADS_BUCKET": "uploads-bucket",
         "FIREBASE_PROJECT": "our-project",
         "FIREBASE_KEYS_URL": "http://127.0.0.1:9/keys",
+        "FIREBASE_API_KEY": "",
+        "FIREBASE_PROVIDERS": "google.com,password",
+        "FIREBASE_SIGN_IN_URL": "https://identitytoolkit.googleapis.com",
         "RESULTS_BUCKET": "results-bucket",
         "ERASURES_QUEUE_URL": "https://sqs.invalid/erasures",
         "VECTOR_INDEX": "",
@@ -363,6 +366,25 @@ def test_each_request_is_one_line_of_log_without_a_secret(auth: Function) -> Non
     printed = auth.printed.getvalue().lower()
     for secret in ("anna", "horse", "secret-agent", made["access_token"], made["refresh_token"]):
         assert secret.lower() not in printed
+
+
+@pytest.mark.parametrize(
+    ("project", "key"), [("", "AIzaSy-web-key"), ("our-project", ""), ("our-project", "AIzaSy-web-key")]
+)
+def test_firebase_is_offered_where_it_is_set_up(
+    project: str, key: str, auth: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIREBASE_PROJECT", project)
+    monkeypatch.setenv("FIREBASE_API_KEY", key)
+    status, body, headers = auth("GET", "/v1/auth/providers")
+    assert (status, headers["Cache-Control"]) == (200, "public, max-age=300")
+    offered = {
+        "project": "our-project",
+        "api_key": "AIzaSy-web-key",
+        "url": "https://identitytoolkit.googleapis.com",
+        "providers": ["google.com", "password"],
+    }
+    assert body == {"firebase": offered if project and key else None}
 
 
 def test_the_published_keys_verify_a_token_and_hold_nothing_private(auth: Function) -> None:

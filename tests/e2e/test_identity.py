@@ -151,6 +151,7 @@ def test_a_forgotten_password_comes_back_by_mail(http: httpx.Client, stack: Loca
 
 def test_who_firebase_vouches_for_comes_in(http: httpx.Client, firebase: KeyServer) -> None:
     """A-33, A-36"""
+    assert http.get("/v1/auth/providers").json() == {"firebase": None}, "browsers have no key for it here"
     project, now = firebase.project, time.time()
     mail, subject = f"{secrets.token_hex(6)}@example.com", secrets.token_hex(6)
 

@@ -108,6 +108,12 @@ def test_pages_have_the_policy_of_a_laptops_pages(cloud: System) -> None:
     assert security == {"Override": True, "ContentSecurityPolicy": policy(files_at(cloud))}
 
 
+def test_pages_may_ask_the_service_that_people_sign_in_with_where_there_is_one() -> None:
+    system = System({"FirebaseApiKey": "AIzaSy-web-key"})
+    security = headers(system, "PagesHeaders")["SecurityHeadersConfig"]["ContentSecurityPolicy"]
+    assert security["ContentSecurityPolicy"] == policy(files_at(system), "https://identitytoolkit.googleapis.com")
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
 def test_the_policy_lets_the_app_send_and_fetch_files(
     region: str, cloud: System, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@ import { html, render, useEffect, useState } from "./html.js";
 import { language, said, t } from "./i18n.js";
 import { line } from "./live.js";
 import { Question } from "./parts/dialog.js";
+import { BackFromProvider } from "./parts/firebase.js";
 import { Icon } from "./parts/icon.js";
 import { Failed, Loading } from "./parts/load.js";
 import { Toasts } from "./parts/toast.js";
@@ -27,7 +28,7 @@ const SCREENS = [
   { name: "admin", title: said("Administration"), role: "admin" },
   { name: "settings", title: said("Settings") },
 ];
-const OPEN = { "forgot-password": ForgotPassword, "reset-password": ResetPassword };
+const OPEN = { "forgot-password": ForgotPassword, "reset-password": ResetPassword, "sign-in": BackFromProvider };
 
 function useScreen(name) {
   const [loaded, setLoaded] = useState({});

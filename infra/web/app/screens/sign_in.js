@@ -1,6 +1,7 @@
 import { html, useState } from "../html.js";
 import { LANGUAGES, language, setLanguage, t } from "../i18n.js";
 import { Dialog, Field, Form } from "../parts/dialog.js";
+import { OtherWays } from "../parts/firebase.js";
 import { place } from "../router.js";
 import { logIn, logOut, register, user } from "../session.js";
 
@@ -42,6 +43,7 @@ export function SignIn() {
       <button class="link" onClick=${() => setNew(!isNew)}>${isNew ? t("I have an account") : t("Create an account")}</button>
       ${!isNew && html`<a href="/forgot-password">${t("Forgot the password?")}</a>`}
     </p>
+    <${OtherWays} />
   <//>`;
 }
 
@@ -51,6 +53,7 @@ export function SignInAgain() {
   return html`<${Dialog} title=${t("Sign in again")} closable=${false}>
     <p>${t("Your session has ended. Sign in, and you go on where you were; nothing that you wrote is lost.")}</p>
     <${Form} submit=${({ password }) => logIn(email, password)} button=${t("Sign in")}><${Email} value=${email} /><${Password} /><//>
+    <${OtherWays} />
     <p class="aside"><button class="link" onClick=${logOut}>${t("Use another account")}</button></p>
   <//>`;
 }

@@ -83,6 +83,7 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
         "POST /v1/auth/forgot-password": _OPEN,
         "POST /v1/auth/reset-password": _OPEN,
         "GET /v1/auth/jwks.json": _OPEN,
+        "GET /v1/auth/providers": _OPEN,
         "GET /v1/auth/sessions": _person(),
         "DELETE /v1/auth/sessions": _person("session.end_all"),
         "DELETE /v1/auth/sessions/{id}": _person("session.end"),
