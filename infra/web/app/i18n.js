@@ -58,5 +58,6 @@ export function clock(seconds) {
 
 export function bytes(count) {
   const [unit, size] = [["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3]].find(([, s]) => count >= s) ?? ["byte", 1];
-  return number(count / size, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 });
+  const text = number(count / size, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 });
+  return `\u2068${text}\u2069`; // kept together in a text of the other direction
 }

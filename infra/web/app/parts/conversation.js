@@ -143,7 +143,7 @@ export function Conversation({ id, onChange }) {
   if (!about.data) return html`<${Loading} />`;
   const { title, archived } = about.data;
   return html`<header>
-      <a class="button quiet icon-only only-narrow" href="/chat" aria-label=${t("All conversations")}><${Icon} name="menu" /></a>
+      <a class="button quiet icon-only only-narrow" href="/chat" aria-label=${t("All conversations")}><${Icon} name="back" /></a>
       <h1 dir="auto">${title || t("New conversation")}</h1>
       <button class="quiet icon-only" aria-label=${t("Rename")} title=${t("Rename")} onClick=${() => setDialog("rename")}><${Icon} name="edit" /></button>
       <button class="quiet icon-only" aria-label=${t("Model and settings")} title=${t("Model and settings")} onClick=${() => setDialog("settings")}><${Icon} name="settings" /></button>

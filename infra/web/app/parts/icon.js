@@ -17,6 +17,7 @@ const PATHS = {
   plus: "M12 5v14M5 12h14",
   close: "M6 6l12 12M18 6L6 18",
   menu: "M4 7h16M4 12h16M4 17h16",
+  back: "M15 5l-7 7 7 7",
   more: "M6 12h.01M12 12h.01M18 12h.01",
   send: "M5 12h13M12 5l7 7-7 7",
   stop: "M7 7h10v10H7z",
@@ -37,4 +38,6 @@ const PATHS = {
   out: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
 };
 
-export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+const POINTS = new Set(["back", "out", "send"]); // in the direction of the text
+
+export const Icon = ({ name }) => html`<svg class="icon ${POINTS.has(name) ? "points" : ""}" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;

@@ -33,7 +33,7 @@ export default function Keys() {
       <h1>${t("API keys")}</h1>
       <button class="primary" onClick=${() => setDialog("new")}><${Icon} name="plus" /> ${t("New key")}</button>
     </header>
-    <p class="muted">${t("For programs. All that this app does, they can do: the documentation is at")} <a href="/v1/docs" target="_blank">/v1/docs</a>.</p>
+    <p class="muted">${t("For programs. All that this app does, they can do: the documentation is at")} <a href="/v1/docs" target="_blank"><bdi dir="ltr">/v1/docs</bdi></a>.</p>
     <${Pages}
       of=${pages}
       label=${t("API keys")}
