@@ -110,3 +110,20 @@ def test_without_a_connection_pages_look_by_themselves(page: Page) -> None:
     expect(tab.get_by_text("Reconnecting")).to_be_visible()
     speak(page, "Good evening.")
     expect(tab.locator("a.row", has_text="Good evening.").locator(".badge")).to_have_text("Done", timeout=60_000)
+
+
+def test_what_concerns_the_account_is_said_on_every_screen(page: Page) -> None:
+    event = {"id": "evt_01KDVRMW007QRESHRPJZHJPYYM", "type": "user.quota_reached", "data": {"counter": "characters"}}
+
+    def answer(socket: WebSocketRoute) -> None:
+        def push(_: str | bytes) -> None:
+            for frame in ({"type": "subscribed", "channels": ["jobs"], "ref": "jobs"}, event, event):
+                socket.send(json.dumps(frame))
+
+        socket.on_message(push)
+
+    tab = page.context.new_page()
+    tab.route_web_socket("**/ws", answer)
+    tab.goto("/devices")
+    expect(tab.locator(".toast")).to_have_count(1)
+    expect(tab.locator(".toast")).to_contain_text("A limit of this month is reached.")

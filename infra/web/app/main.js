@@ -1,12 +1,12 @@
 import { online } from "./api.js";
 import { html, render, useEffect, useState } from "./html.js";
 import { language, said, t } from "./i18n.js";
-import { line } from "./live.js";
+import { JOBS, follow, line } from "./live.js";
 import { Question } from "./parts/dialog.js";
 import { BackFromProvider } from "./parts/firebase.js";
 import { Icon } from "./parts/icon.js";
 import { Failed, Loading } from "./parts/load.js";
-import { Toasts } from "./parts/toast.js";
+import { Toasts, say } from "./parts/toast.js";
 import { go, place } from "./router.js";
 import { ForgotPassword, ResetPassword, SignIn, SignInAgain } from "./screens/sign_in.js";
 import { expired, logOut, start, user } from "./session.js";
@@ -44,6 +44,11 @@ function useScreen(name) {
   return loaded.name === name ? loaded : {};
 }
 
+const NEWS = {
+  "user.quota_reached": said("A limit of this month is reached. See “Usage”."),
+  "webhook.disabled": said("A webhook was disabled. See “Webhooks”."),
+};
+
 function Navigation({ screens, current, onChoose }) {
   return html`<nav aria-label=${t("Main")}>
     <a class="brand" href="/" onClick=${onChoose}><img src="/icon.svg" alt="" width="28" height="28" /><span>Antiphon</span></a>
@@ -74,6 +79,7 @@ function Shell() {
   useEffect(() => {
     document.title = `${title} · Antiphon`;
   }, [title]);
+  useEffect(() => follow(JOBS, (event) => event?.type in NEWS && say(t(NEWS[event.type]), "failed")), []);
   return html`<div class="shell" data-menu=${menu}>
     <a class="skip" href="#main">${t("Skip to the content")}</a>
     <header class="bar">

@@ -1,5 +1,7 @@
 // The app in Hebrew, by the English texts.
 export const hebrew = {
+  "A limit of this month is reached. See “Usage”.": "הגעת למכסה של החודש. ראו ״שימוש״.",
+  "A webhook was disabled. See “Webhooks”.": "webhook הושבת. ראו ״Webhooks״.",
   "A new password": "סיסמה חדשה",
   "A new version is made …": "גרסה חדשה בהכנה …",
   "A phone or a computer that takes your commands, and those of the chat.": "טלפון או מחשב שמקבל פקודות ממך ומהצ׳אט.",
