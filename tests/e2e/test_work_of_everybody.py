@@ -14,7 +14,7 @@ from infra.local.person import Person
 from infra.local.stack import LocalStack
 from tests.e2e.test_admin import make_admin, shaped
 from tests.e2e.test_erasure import run_janitor
-from tests.e2e.test_logs import until, written
+from tests.e2e.test_logs import lines, until
 
 TEXT = "A sentence that no administrator reads."
 
@@ -67,7 +67,7 @@ def test_what_was_accepted_is_open_or_has_ended(person: Person, stack: LocalStac
 
     def accounted() -> bool:
         run_janitor(stack, {"count": "jobs"})
-        looks = [found["JobsUnaccounted"] for _, found in written(stack) if "JobsUnaccounted" in found]
+        looks = [json.loads(text)["JobsUnaccounted"] for _, text in lines(stack) if '"JobsUnaccounted":' in text]
         return bool(looks) and looks[-1] == [0.0]
 
     until(accounted)
