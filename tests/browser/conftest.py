@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -42,10 +43,12 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--disable-smooth-scrolling",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+
+
+_TOKEN = re.compile(r"eyJ[\w-]+\.eyJ|[/=]rt_|[?&](\w+_)?token=")
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +113,8 @@ class Watched:
     def request(self, request: Request) -> None:
         if not request.url.startswith((*self.origins, "data:", "blob:")):
             self.found.append(f"asked {request.url}")
+        if _TOKEN.search(request.url):
+            self.found.append(f"A-26: a token in {request.url}")
 
     def crash(self, error: Exception) -> None:
         self.found.append(f"threw {error}")

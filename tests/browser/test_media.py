@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from infra.local.recordings import spoken_wav
+from infra.local.stack import LocalStack
 from tests.browser.conftest import Watched
+from tests.document_samples import pdf
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,41 @@ def test_a_recording_becomes_a_transcript_that_is_read_heard_and_saved(page: Pag
     with page.expect_download() as got:
         page.get_by_role("button", name="srt", exact=True).click()
     assert "-->" in Path(got.value.path()).read_text()
+
+
+def test_several_files_are_sent_at_once_and_a_broken_upload_goes_on_by_itself(
+    page: Page, tmp_path: Path, stack: LocalStack, watched: Watched
+) -> None:
+    watched.allowed.append("ERR_CONNECTION_RESET")
+    files = [tmp_path / f"talk {number}.wav" for number in range(1, 5)]
+    for seconds, file in enumerate(files, 1):
+        file.write_bytes(spoken_wav(seconds))
+    broken: list[str] = []
+
+    def send(route: Route) -> None:
+        if broken or route.request.method != "POST":
+            route.continue_()
+            return
+        broken.append(route.request.url)
+        route.abort("connectionreset")
+
+    page.route(f"{stack.endpoint}/**", send)
+    page.goto("/transcripts")
+    page.get_by_label("Files").set_input_files(files)
+    for file in files:
+        expect(page.locator("a.row", has_text=file.name).locator(".badge")).to_have_text("Done", timeout=60_000)
+    assert len(broken) == 1
+
+
+def test_a_document_that_cannot_be_read_ends_with_a_reason(page: Page, tmp_path: Path) -> None:
+    bad = tmp_path / "letter.pdf"
+    bad.write_bytes(pdf(["Nobody knows the password."], encrypted=True))
+    page.goto("/documents")
+    page.get_by_label("Files").set_input_files(bad)
+    row = page.locator("a.row", has_text="letter.pdf")
+    expect(row.locator(".badge")).to_have_text("Failed", timeout=60_000)
+    row.click()
+    expect(page.get_by_role("alert")).to_be_visible()
 
 
 def test_a_file_that_is_no_recording_ends_with_a_reason(page: Page, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from infra.local.stack import LocalStack
+from infra.local.recordings import spoken_wav
+from infra.local.stack import ROOT, LocalStack
 from tests.browser.conftest import Watched
 from tests.model_servers import Act, OpenAiServer
 
@@ -46,38 +48,48 @@ HOSTILE = (
 )
 
 
-def rendered(page: Page, text: str) -> str:
-    return str(
-        page.evaluate(
-            """async text => {
-                const { safeHtml } = await import("/app/parts/markdown.js");
-                const place = document.createElement("div");
-                place.id = "tried";
-                place.innerHTML = safeHtml(text);
-                document.querySelector("#tried")?.remove();
-                document.body.append(place);
-                return place.innerHTML;
-            }""",
-            text,
-        )
-    )
+KNOWN: list[str] = json.loads((ROOT / "tests/browser/dompurify_payloads.json").read_text())["payloads"]
+"""Those with which DOMPurify is tested itself."""
+LIVE = """async (texts) => {
+    const { safeHtml } = await import("/app/parts/markdown.js");
+    const place = document.body.appendChild(document.createElement("div"));
+    const bad = ["SCRIPT", "STYLE", "IFRAME", "IMG", "SVG", "FORM", "INPUT", "OBJECT", "VIDEO", "LINK", "BASE"];
+    const live = () => [...place.querySelectorAll("*")].flatMap((node) => [
+        ...(bad.includes(node.nodeName.toUpperCase()) ? [node.nodeName] : []),
+        ...[...node.attributes].filter(({ name }) => name.startsWith("on") || name === "style" || name === "src").map(({ name }) => name),
+        ...(node.nodeName === "A" && node.hasAttribute("href") && !/^(https?|mailto):/.test(node.href) ? [node.href] : []),
+        ...(node.nodeName === "A" && node.rel !== "noopener noreferrer nofollow" ? ["rel"] : []),
+    ]);
+    const found = [];
+    for (const text of texts) {
+        const prefixes = Array.from({ length: text.length }, (_, count) => text.slice(0, count + 1));
+        for (const shown of [...prefixes, `before\n\n${text}\n\nafter`]) {
+            place.innerHTML = safeHtml(shown);
+            if (live().length) found.push([shown, live(), place.innerHTML]);
+        }
+    }
+    place.remove();
+    return found;
+}"""
+"""What of the texts, and of each of their beginnings, became something that acts or fetches."""
 
 
 def test_no_markdown_runs_or_fetches_anything(page: Page) -> None:
     """L-05, L-06: at every prefix too, as it streams. The page is watched for dialogs, foreign requests and breaches of its policy."""
-    for hostile in HOSTILE:
-        for end in range(1, len(hostile) + 1, 7):
-            rendered(page, hostile[:end])
-        shown = rendered(page, f"before\n\n{hostile}\n\nafter")
-        live = page.evaluate(
-            """() => [...document.querySelectorAll("#tried *")].flatMap(node => [
-                ...(["SCRIPT", "STYLE", "IFRAME", "IMG", "SVG", "FORM", "INPUT", "OBJECT", "VIDEO", "LINK", "BASE"].includes(node.nodeName.toUpperCase()) ? [node.nodeName] : []),
-                ...[...node.attributes].filter(({ name }) => name.startsWith("on") || name === "style" || name === "src").map(({ name }) => name),
-                ...(node.nodeName === "A" && node.hasAttribute("href") && !/^(https?|mailto):/.test(node.href) ? [node.href] : []),
-                ...(node.nodeName === "A" && node.rel !== "noopener noreferrer nofollow" ? ["rel"] : []),
-            ])"""
-        )
-        assert live == [], f"{hostile!r} became {shown!r}"
+    assert len(KNOWN) > 200
+    assert page.evaluate(LIVE, [*HOSTILE, *KNOWN]) == []
+
+
+def test_no_title_is_more_than_text(page: Page) -> None:
+    """L-05"""
+    like = {"archived": False, "message_count": 1, "updated_at": "2026-01-01T00:00:00Z", "settings": {}, "model": None}
+    titles = [text for text in (*HOSTILE, *KNOWN) if text.strip()]
+    found = [{"id": f"conv_{number}", "title": title, **like} for number, title in enumerate(titles)]
+    page.route("**/v1/conversations?**", lambda route: route.fulfill(json={"data": found, "next_cursor": None}))
+    page.reload()
+    expect(page.locator(".chats strong")).to_have_count(len(titles))
+    assert page.locator(".chats strong").evaluate_all("all => all.map((each) => each.textContent)") == titles
+    assert page.locator(".chats strong *").count() == 0
 
 
 def test_hostile_titles_messages_names_and_answers_are_text(page: Page, provider: OpenAiServer) -> None:
@@ -106,6 +118,30 @@ def test_hostile_titles_messages_names_and_answers_are_text(page: Page, provider
     provider.script[:] = [Act(("Good ", "**mor", "ning**."))]
 
 
+def test_hostile_words_and_speakers_of_a_transcript_are_text(page: Page, tmp_path: Path) -> None:
+    """L-05: as names of files, titles, speakers and corrections."""
+    hostile = "<img src=x onerror=alert(1)> ![x](https://evil.test/?q=1)"
+    talk = tmp_path / "<img src=x onerror=alert(1)>.wav"
+    talk.write_bytes(spoken_wav(2))
+    page.goto("/transcripts")
+    page.get_by_label("Tell speakers apart").check()
+    page.get_by_label("Files").set_input_files(talk)
+    row = page.locator("a.row", has_text="onerror=alert(1)")
+    expect(row.locator(".badge")).to_have_text("Done", timeout=60_000)
+    row.click()
+    page.get_by_role("button", name="Names").click()
+    fields = page.get_by_role("dialog").locator("form input")
+    for index in range(fields.count()):
+        fields.nth(index).fill(hostile)
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(hostile)
+    page.get_by_role("button", name="Correct this text").first.click()
+    page.get_by_label("Text", exact=True).fill(hostile)
+    page.locator(".segment").get_by_role("button", name="Save").click()
+    expect(page.locator(".segment p").first).to_contain_text(hostile)
+    assert page.locator("main img, main script").count() == 0
+
+
 def test_the_policy_of_the_pages(stack: LocalStack) -> None:
     """A-54"""
     for path in ("/", "/chat/conv_x", "/app/main.js"):
@@ -132,24 +168,24 @@ def test_the_browser_itself_refuses_inline_code(page: Page, watched: Watched, in
     assert page.evaluate("window.ran") is None
 
 
-def test_downloads_are_attachments(page: Page) -> None:
-    """U-31: a file of a person is never shown as a page of ours."""
-    url = page.evaluate(
-        """async () => {
-            const { get } = await import("/app/api.js");
-            const { send } = await import("/app/api.js");
-            const { post } = await import("/app/api.js");
-            const file = new File([new Uint8Array(2048)], "page.html", { type: "audio/wav" });
-            const media = await post("/v1/uploads", { filename: "page.html", content_type: "audio/wav", size: 2048, purpose: "chat" });
+@pytest.mark.parametrize(("name", "kind"), [("page.html", "audio/wav"), ("picture.svg", "image/png")])
+def test_downloads_are_attachments(page: Page, stack: LocalStack, name: str, kind: str) -> None:
+    """U-31: a file of a person is never shown as a page of ours, and comes from another origin."""
+    found = page.evaluate(
+        """async ([name, type]) => {
+            const { get, post, send } = await import("/app/api.js");
+            const file = new File([new Uint8Array(2048)], name, { type });
+            const media = await post("/v1/uploads", { filename: name, content_type: type, size: 2048, purpose: "chat" });
             await send(media, file);
             for (;;) {
                 const found = await get(`/v1/media/${media.id}`);
-                if (found.status !== "awaiting_upload") return JSON.stringify(found);
+                if (found.status !== "awaiting_upload") return found;
                 await new Promise((resolve) => setTimeout(resolve, 200));
             }
-        }"""
+        }""",
+        [name, kind],
     )
-    found = json.loads(url)
+    assert not found["url"].startswith(stack.url)
     answer = httpx.get(found["url"], timeout=30, trust_env=False)
     assert answer.headers["content-disposition"].startswith("attachment")
-    assert "html" not in answer.headers["content-type"]
+    assert answer.headers["content-type"] == kind
