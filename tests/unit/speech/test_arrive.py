@@ -306,6 +306,9 @@ def test_a_media_item_becomes_ready_and_can_be_transcribed(desk: Desk) -> None:
         ("../../etc/passwd", "../../etc/passwd"),
         ("x" * 300, "x" * 255),
         ("\u200b", "unnamed"),
+        ("\u200d", "unnamed"),
+        ("می\u200cخواهم.mp3", "می\u200cخواهم.mp3"),
+        ("👩🏽\u200d🚀.mp3", "👩🏽\u200d🚀.mp3"),
         ('"; rm -rf / #', '"; rm -rf / #'),
     ],
 )

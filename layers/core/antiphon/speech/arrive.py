@@ -26,6 +26,8 @@ from antiphon.speech.submit import MAX_DOCUMENT
 
 SNIFFED = 65_536
 """Bytes that are looked at to tell what a file is."""
+_JOINERS = "\u200c\u200d"
+"""Within words of Persian and Hindi, and within emoji; Unicode counts them among the format characters."""
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 DOCUMENTS = frozenset(
     {
@@ -262,9 +264,11 @@ class Arrive:
 def clean_filename(name: str) -> str:
     """A name to show, never to use as a path: NFC, without control and direction characters, at most 255 characters."""
     kept = "".join(
-        c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        c
+        for c in unicodedata.normalize("NFC", name)
+        if c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
-    return kept.strip()[:255] or "unnamed"
+    return kept.strip(f" {_JOINERS}")[:255] or "unnamed"
 
 
 __all__ = ["Arrival", "Arrive", "Media", "arrival_of", "clean_filename"]
