@@ -120,9 +120,11 @@ function hangUp() {
   clearTimeout(next);
   turn += 1;
   if (!socket) return;
-  socket.onopen = socket.onmessage = socket.onclose = null;
-  socket.close();
+  const old = socket;
   socket = null;
+  old.onmessage = old.onclose = null;
+  old.onopen = () => old.close(); // browsers warn of one that is closed before it is open
+  if (old.readyState !== WebSocket.CONNECTING) old.close();
 }
 
 function drop() {

@@ -138,7 +138,9 @@ export function Messages({ list, toEnd, busy, children }) {
   );
 
   const follow = () => {
-    if (own.follows) scroller.current.scrollTop = scroller.current.scrollHeight;
+    if (!own.follows) return;
+    scroller.current.scrollTop = scroller.current.scrollHeight;
+    own.top = scroller.current.scrollTop; // whoever scrolls up before this is told as a scroll of its own, does scroll up
   };
   toEnd.current = () => {
     own.follows = true;
