@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -90,6 +91,55 @@ def open_screen(page: Page, screen: str) -> None:
     page.evaluate("async path => (await import('/app/router.js')).go(path)", f"/{screen}")
     page.locator("main h1, main .empty h2, .chats header").first.wait_for()
     expect(page.locator(".loading")).to_have_count(0)
+
+
+SPOKEN = {
+    "Hebrew": ("מה שלומך היום? 3 פגישות", "rtl"),
+    "Arabic": ("مرحبا، كيف حالك؟", "rtl"),
+    "Persian": ("سلام، حال شما چطور است؟", "rtl"),
+    "Chinese": ("你好，今天的会议几点开始？", "ltr"),
+    "Japanese": ("こんにちは、会議は何時ですか。", "ltr"),
+    "Korean": ("안녕하세요, 회의는 몇 시예요?", "ltr"),
+    "Hindi": ("नमस्ते, आप कैसे हैं?", "ltr"),
+    "Thai": ("สวัสดี วันนี้เป็นอย่างไรบ้าง", "ltr"),
+    "Russian": ("Здравствуйте, как дела?", "ltr"),
+    "Vietnamese, decomposed": ("Xin cha\u0300o, to\u0302i kho\u0309e", "ltr"),
+    "emoji": ("👩🏽‍🚀 🏳️‍🌈 🇮🇱 done", "ltr"),
+}
+
+
+@pytest.mark.parametrize("locale", ["en-US", "he-IL"])
+def test_what_people_write_appears_as_they_wrote_it(locale: str, context_of: Callable[..., BrowserContext]) -> None:
+    """Ten languages, each in its own direction whatever that of the app is; nothing is cut apart or wider than the screen.
+
+    Only names of files are composed (NFC), because systems write the same name in two ways.
+    """
+    page = context_of().new_page()
+    sign_up(page)
+    page.set_viewport_size(PHONE)
+    page.evaluate(f"async () => (await import('/app/i18n.js')).setLanguage('{locale[:2]}')")
+    texts = [text for text, _ in SPOKEN.values()]
+    page.evaluate(
+        """async (texts) => {
+            const { post } = await import("/app/api.js");
+            for (const text of texts) {
+                await post("/v1/conversations", { title: text });
+                await post("/v1/transcriptions", { filename: `${text}.wav`, content_type: "audio/wav", size: 10 });
+                await post("/v1/devices", { name: text, platform: "web", capabilities: [{ action: "x" }] });
+            }
+        }""",
+        texts,
+    )
+    for screen in ("chat", "transcripts", "devices"):
+        page.goto(f"/{screen}")
+        names = page.locator("main a.row strong")
+        expect(names).to_have_count(len(SPOKEN))
+        shown = names.evaluate_all("all => all.map((each) => [each.textContent, getComputedStyle(each).direction])")
+        wanted = [
+            (f"{normalize('NFC', text)}.wav" if screen == "transcripts" else text, way) for text, way in SPOKEN.values()
+        ]
+        assert sorted(map(tuple, shown)) == sorted(wanted)
+        assert page.evaluate(FITS), f"{screen} is too wide"
 
 
 def test_a_keyboard_reaches_everything(page: Page) -> None:
