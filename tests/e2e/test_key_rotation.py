@@ -16,6 +16,7 @@ GOOD = "correct horse battery"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # four deployments, on whatever machine
 def test_the_signing_key_is_exchanged_while_everybody_stays_signed_in(tmp_path: Path) -> None:
     """A-20"""
     address = f"{secrets.token_hex(6)}@example.com"
