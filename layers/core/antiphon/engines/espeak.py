@@ -11,6 +11,7 @@ from antiphon.engines import sentences
 from antiphon.engines.child import Child
 from antiphon.engines.offline import installed
 from antiphon.engines.ports import Sound, Spoken, Voice, Word
+from antiphon.engines.stretches import stretches
 from antiphon.engines.voices import catalogue, espeak_name, known_mix, nearest
 from antiphon.platform.errors import EngineError
 
@@ -74,14 +75,20 @@ class Espeak:
             raise EngineError("There is nothing to say", code="text_empty")
         _, used = self._resolve(voice)
         text = sentences.speakable(sentence)
-        head, pcm = self._child.ask({"text": text, "voice": espeak_name(used.id), "speed": speed})
-        samples = np.frombuffer(pcm, "<i2").astype(np.int16)
+        asked = {"voice": espeak_name(used.id), "speed": speed}
+        said, marks, at = b"", [], 0
+        for stretch in stretches(text, used.language):
+            head, pcm = self._child.ask({"text": stretch, **asked})
+            seconds = len(said) / 2 / self.sample_rate
+            marks += [(at + place, seconds + second) for place, second in head["marks"]]
+            said, at = said + pcm, at + len(stretch)
+        samples = np.frombuffer(said, "<i2").astype(np.int16)
         if not len(samples):  # nothing in it is ever said, e.g. "—": a short pause
             samples = np.zeros(self.sample_rate // 10, np.int16)
         unsaid = tuple(
             f"espeak-ng takes no phonemes: {sentence[s.start : s.end]!r} was said as it is written." for s in sounds
         )
-        words = _words(text, head["marks"], len(samples) / self.sample_rate)
+        words = _words(text, marks, len(samples) / self.sample_rate)
         return Spoken(sentence, samples, words, unsaid)
 
     def _resolve(self, voice: str) -> tuple[Voice, Voice]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import textwrap
 import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 from antiphon.engines import sentences
 from antiphon.engines.offline import installed, require_files, require_offline, require_weights
 from antiphon.engines.ports import Sound, Spoken, Word
+from antiphon.engines.stretches import cut_runs, stretches
 from antiphon.engines.voices import known_mix, kokoro_language
 from antiphon.platform.errors import EngineError
 
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 _FRAME_SECONDS = 0.025
 _MOST_PHONEMES = 510
-_OWN_LETTERS = r"A-Za-z\u00c0-\u024f\u0900-\u097f"
-"""Latin and Devanagari: what the languages are written in whose phonemes are espeak-ng's."""
-_TOO_LONG = re.compile(rf"([^\s{_OWN_LETTERS}]{{16}}|\S{{32}})(?=\S)")
-_FOREIGN = re.compile(rf"(?![{_OWN_LETTERS}\d_])\w")
-_SURELY_SAID = 48
-"""Characters; it says less than 90 of some scripts."""
 _BROKEN = (
     RuntimeError,
     LookupError,
@@ -242,8 +236,8 @@ def _marked(text: str, sounds: Sequence[Sound]) -> tuple[str, list[str], dict[in
 
 
 def _loosened(text: str) -> str:
-    """With a space in each run that espeak-ng would not say to its end."""
-    return _TOO_LONG.sub(r"\1 ", text)
+    """With a space in each run that espeak-ng, which misaki asks for unknown words, would not say to its end."""
+    return " ".join(cut_runs(text, "en"))
 
 
 def _with_sounds(pipeline: Any, text: str, sounds: Sequence[Sound]) -> str:
@@ -258,9 +252,7 @@ def _with_sounds(pipeline: Any, text: str, sounds: Sequence[Sound]) -> str:
 def _said(pipeline: Any, text: str) -> str:
     if pipeline.lang_code in "jz":  # Japanese and Chinese have their own packages
         return pipeline.g2p(text)[0] if text.strip() else ""
-    loosened = _loosened(text)
-    # What espeak-ng drops of a sentence without a word depends on how much it has to say, and it spells foreign scripts letter by letter.
-    parts = textwrap.wrap(loosened, _SURELY_SAID) if loosened != text or _FOREIGN.search(text) else [text]
+    parts = stretches(text, "hi" if pipeline.lang_code == "h" else "en")
     return " ".join(filter(None, (pipeline.g2p(part)[0] for part in parts if part.strip())))
 
 
