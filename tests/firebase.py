@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
@@ -53,13 +53,34 @@ class Project:
         return json.dumps({"keys": [{**public, "kid": self.key_id, "alg": "RS256", "use": "sig"}]}).encode()
 
 
-class KeyServer:
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+class OnLoopback:
+    """Answers at `url` while it runs."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class KeyServer(OnLoopback):
     """Publishes a project's keys on loopback; `url` while it runs."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self) -> None:
                 project.asked += 1
                 status, body = project.answer or (200, project.key_set)
@@ -71,22 +92,11 @@ class KeyServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/keys"
-
-    def __enter__(self) -> KeyServer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
+        self.url += "/keys"
 
 
-class IdentityToolkit:
+class IdentityToolkit(OnLoopback):
     """Google's Identity Toolkit as a browser uses it (https://cloud.google.com/identity-platform/docs/reference/rest/v1/accounts), with a provider's page of its own.
 
     accounts: passwords by address. asked: the methods that were called.
@@ -101,7 +111,7 @@ class IdentityToolkit:
         self.asked: list[str] = []
         toolkit = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_OPTIONS(self) -> None:
                 self._answer(200, b"")
 
@@ -130,19 +140,7 @@ class IdentityToolkit:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> IdentityToolkit:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
     def _call(self, method: str, sent: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         self.asked.append(method)

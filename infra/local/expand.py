@@ -114,7 +114,6 @@ def without_aliases(template: dict[str, Any]) -> dict[str, Any]:
     """
     functions = template.get("Globals", {}).get("Function", {})
     functions.pop("AutoPublishAlias", None)
-    functions.pop("AutoPublishAliasAllProperties", None)
     functions.pop("VersionDeletionPolicy", None)
     if preference := functions.pop("DeploymentPreference", None):
         for name in (preference["Role"]["Fn::GetAtt"][0], *(alarm["Ref"] for alarm in preference["Alarms"])):
