@@ -101,6 +101,13 @@ def test_what_is_asked_of_a_bucket_is_logged_in_one_that_may_be_written_to_for_i
     assert [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule] == [30]
 
 
+def test_every_bucket_has_a_name_of_its_own(cloud: System) -> None:
+    """One without is named anew by the emulator at each update, and after it the table too: whoever updates their laptop would find it empty."""
+    names = [bucket.properties.get("BucketName", "") for bucket in cloud.all("AWS::S3::Bucket")]
+    assert all(name.startswith("${AWS::StackName}-") for name in names), names
+    assert len(set(names)) == len(names)
+
+
 PLAIN = {"Bool": {"aws:SecureTransport": "false"}}
 OLD = {"NumericLessThan": {"s3:TlsVersion": "1.2"}}
 

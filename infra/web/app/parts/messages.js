@@ -1,5 +1,5 @@
 // The messages of a conversation, newest last. Older ones come while one scrolls up. Only those near what is seen are in the page, so that ten thousand
-// scroll as ten do; the others keep their place by the height that they had.
+// scroll as ten do; the others keep their place by the height that they had: each is drawn once when it comes, so that nothing jumps for a height that was guessed.
 import { get } from "../api.js";
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../html.js";
 import { t } from "../i18n.js";
@@ -9,9 +9,8 @@ import { Failed, Loading } from "./load.js";
 import { Message } from "./message.js";
 
 const FIRST = 50; // messages that are read at first, and
-const MORE = 100; // at once while one scrolls up
+const MORE = 60; // at once while one scrolls up
 const CHUNK = 20; // that come and go together
-const GUESS = 110; // pixels of a message that was not drawn yet
 const AHEAD = 1_500; // pixels around what is seen that are drawn
 const EARLY = 1_000; // pixels from the beginning at which older ones are asked for
 const NEAR = 120; // pixels from the end within which the view follows what comes
@@ -75,8 +74,8 @@ const isInUse = (box) => box.contains(document.activeElement) || [...box.querySe
 const keepsPlace = CSS.supports("overflow-anchor", "auto");
 
 // isLast: what is added there is new, and told to who hears the page; older ones that come back are not.
-function Chunk({ messages, isLast, startsFar, sought, watch }) {
-  const [height, setHeight] = useState(startsFar ? messages.length * GUESS : null); // of one that is far away
+function Chunk({ messages, isLast, sought, watch }) {
+  const [height, setHeight] = useState(null); // of one that is far away
   const box = useRef();
   useEffect(
     () =>
@@ -130,9 +129,8 @@ export function Messages({ list, toEnd, busy, children }) {
   const drawn = useMemo(
     () =>
       chunks.map((chunk, index) => {
-        const behind = chunks.length - 1 - index;
         const own = chunk.some(({ id }) => id === sought) && sought;
-        return html`<${Chunk} key=${chunk[0].id} messages=${chunk} isLast=${!behind} startsFar=${behind >= FIRST / CHUNK} sought=${own} watch=${watch} />`;
+        return html`<${Chunk} key=${chunk[0].id} messages=${chunk} isLast=${index === chunks.length - 1} sought=${own} watch=${watch} />`;
       }),
     [chunks, sought],
   );
