@@ -90,7 +90,7 @@ def unpacked(folder: Path, content: bytes) -> Path:
 
 
 def keep_environments_that_raised() -> None:
-    """Let the next call of a function whose handler raised find it warm, as in the cloud.
+    """Let the next call of a function whose handler raised find it warm, and log what it raised as one line of JSON, as in the cloud.
 
     ministack kills the process, and an authorizer says no by raising: each request that it refused cost a cold start.
     """
@@ -100,14 +100,16 @@ def keep_environments_that_raised() -> None:
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(said) != 1:
         raise RuntimeError("ministack's worker says in another way that its handler raised")
-    raised = '{"status": "ok", "raised": {"error": str(e), "trace": traceback.format_exc()}}'
+    raised = '{"status": "ok", "raised": {"error": str(e), "type": type(e).__name__, "trace": traceback.format_exc()}}'
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(said, raised)
     invoke = lambda_runtime.Worker.invoke
 
     def invoke_and_keep(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
         answer: dict[str, Any] = invoke(worker, *arguments, **options)
         if raised := answer.pop("raised", None):
-            answer |= {"status": "error", **raised}
+            line = {"log_level": "ERROR", "errorMessage": raised["error"], "errorType": raised["type"]}
+            line["stackTrace"] = raised["trace"].splitlines()
+            answer |= {"status": "error", "error": raised["error"], "trace": json.dumps(line)}
         return answer
 
     lambda_runtime.Worker.invoke = invoke_and_keep

@@ -298,11 +298,11 @@ def test_a_conversation_leaves_as_a_file(person: Person, talk: str, model: OpenA
 
 def test_what_was_said_is_in_no_log(stack: LocalStack, person: Person, talk: str, model: OpenAiServer) -> None:
     """L-16: counts, latency, model and finish reason are."""
-    model.script = [Act(("planted-answer-93c1",))]
-    person.post(f"/v1/conversations/{talk}/messages", {"content": "planted-question-93c1"})
-    person.get("/v1/search?q=plantedsearch93c1")
-    run = person.post(f"/v1/conversations/{talk}/runs", {"content": "planted-run-93c1"}).json()["id"]
+    model.script = [Act(("kumquat-answer",))]
+    person.post(f"/v1/conversations/{talk}/messages", {"content": "kumquat-question"})
+    person.get("/v1/search?q=kumquatsearch")
+    run = person.post(f"/v1/conversations/{talk}/runs", {"content": "kumquat-run"}).json()["id"]
     wait_for(lambda: person.get(f"/v1/runs/{run}").json()["status"] == "succeeded", 60)
     logs = "".join(path.read_text(errors="replace") for path in (stack.home.path / "logs").glob("*.log"))
     assert run in logs
-    assert "93c1" not in logs
+    assert "kumquat" not in logs

@@ -145,3 +145,5 @@ def test_a_function_that_raised_is_warm_for_the_next_call(stack: LocalStack) -> 
     assert ["FunctionError" in answer for answer in answers] == [False, True, False, True]
     assert [said[1]["errorMessage"], said[3]["errorMessage"]] == ["call 2", "call 4"]
     assert [said[0], said[2]] == [1, 3]
+    logged = stack.client("logs").filter_log_events(logGroupName="/aws/lambda/raises", filterPattern="errorType")
+    assert [json.loads(event["message"])["errorMessage"] for event in logged["events"]] == ["call 2", "call 4"]
