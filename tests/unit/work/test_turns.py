@@ -53,6 +53,7 @@ class Floor:
 
     def __init__(self, bench: Bench) -> None:
         self.bench, self.lanes, self.round = bench, MemoryLanes(), 0
+        self.jobs: dict[str, Job] = {}
         self.queue: list[Job] = []
         self.running: dict[str, int] = {}
         self.began: dict[str, int] = {}
@@ -65,6 +66,7 @@ class Floor:
             source = Source("b", "k", sequencer="01")
             job = Job(id, Kind.SPEECH, user, Status.QUEUED, self.bench.clock(), source=source)
             self.bench.store.apply(model.create(job, self.bench.clock()))
+            self.jobs[job.id] = job
             self.queue.append(job)
             made.append(job)
         self.heard = len(self.bench.store.events)
@@ -79,12 +81,12 @@ class Floor:
         """Ends what is done, sends what waits for its turn, and gives the free workers the next messages."""
         for id, since in list(self.running.items()):
             if self.round - since >= self.TAKES:
-                job = next(j for j in self.jobs if j.id == id)
-                self.bench.store.apply(model.finish(self.now(job), owner=id, now=self.bench.clock()))
+                job = self.now(self.jobs[id])
+                self.bench.store.apply(model.finish(job, owner=id, now=self.bench.clock()))
                 del self.running[id]
         for event in self.bench.store.events[self.heard :]:
             for dispatch in self.bench.store.turns(event.user_id, event.frees) if event.frees else ():
-                self.queue.append(next(j for j in self.jobs if j.id == dispatch.job_id))
+                self.queue.append(self.jobs[dispatch.job_id])
         self.heard = len(self.bench.store.events)
         worker = self.bench.worker()
         while len(self.running) < 2 and self.queue:
@@ -96,7 +98,7 @@ class Floor:
         self.bench.clock.move(seconds=1)
 
     def run(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
+        """Until all of these have ended."""
         for _ in range(20_000):
             if all(self.now(job).terminal for job in jobs):
                 return
