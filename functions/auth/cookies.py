@@ -28,15 +28,29 @@ def wanted(router: Router, web_origin: str) -> bool:
     return True
 
 
+def is_credential(router: Router, web_origin: str) -> bool:
+    """As ``wanted``, where the cookie itself signs in. Raises Forbidden ``foreign_origin`` too where it comes without the header, as a form would bring it."""
+    if wanted(router, web_origin):
+        return True
+    if _sent(router) is not None:
+        raise Forbidden(f"A cookie needs the header {HEADER.title()}: cookie.", code="foreign_origin")
+    return False
+
+
 def token_of(router: Router) -> str:
     """Raises Unauthorized ``invalid_refresh_token`` where there is no cookie."""
+    found = _sent(router)
+    if found is None:
+        raise Unauthorized("Nobody is signed in here.", code="invalid_refresh_token")
+    return found
+
+
+def _sent(router: Router) -> str | None:
     try:
         found = SimpleCookie(router.current_event.headers.get("cookie", "")).get(NAME)
     except CookieError:
-        found = None
-    if found is None:
-        raise Unauthorized("Nobody is signed in here.", code="invalid_refresh_token")
-    return found.value
+        return None
+    return found and found.value
 
 
 def holding(token: str) -> Cookie:

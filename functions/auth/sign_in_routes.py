@@ -7,7 +7,7 @@ from typing import Any
 from asked import device, idempotency_key, once
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from cookies import token_of, wanted
+from cookies import is_credential, token_of, wanted
 from shapes import FIREBASE, FORGOT, LOGIN, REFRESH, REGISTER, RESET
 from views import nothing, providers_view, signed_in, signed_out
 from wiring import wiring
@@ -25,8 +25,11 @@ def _by_cookie() -> bool:
     return wanted(router, wiring().settings.issuer)  # tokens are issued by the web app's origin
 
 
-def _refresh_token(*, by_cookie: bool) -> str:
-    return token_of(router) if by_cookie else str(body_of(raw_body(router), REFRESH)["refresh_token"])
+def _refresh_token() -> tuple[str, bool]:
+    """And whether it came in a cookie."""
+    if is_credential(router, wiring().settings.issuer):
+        return token_of(router), True
+    return str(body_of(raw_body(router), REFRESH)["refresh_token"]), False
 
 
 @router.post("/v1/auth/register")
@@ -66,8 +69,7 @@ def login() -> Response[Any]:
 @router.post("/v1/auth/refresh")
 def refresh() -> Response[Any]:
     """A client that lost the answer repeats with the same Idempotency-Key within a minute; without one, a second use ends the session."""
-    by_cookie = _by_cookie()
-    token = _refresh_token(by_cookie=by_cookie)
+    token, by_cookie = _refresh_token()
     found = wiring().refresh(token, device(router), idempotency_key(router))
     return signed_in(200, found, by_cookie=by_cookie)
 
@@ -75,8 +77,8 @@ def refresh() -> Response[Any]:
 @router.post("/v1/auth/logout")
 def logout() -> Response[Any]:
     """Also for a token that is not good any more: whoever wants to be signed out, is."""
-    by_cookie = _by_cookie()
-    wiring().refresh.logout(_refresh_token(by_cookie=by_cookie))
+    token, by_cookie = _refresh_token()
+    wiring().refresh.logout(token)
     return signed_out(by_cookie=by_cookie)
 
 

@@ -69,9 +69,9 @@ def test_no_foreign_page_can_use_the_cookie(
         answer = http.post(f"/v1/auth/{path}", headers={"Cookie": f"{NAME}={cookie_of(registered)}", **foreign})
         assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
         form: dict[str, Any] = {"Cookie": f"{NAME}={cookie_of(registered)}", "Origin": "https://evil.test"}
-        assert http.post(f"/v1/auth/{path}", headers=form, data={"refresh_token": "x"}).status_code == 415
+        assert http.post(f"/v1/auth/{path}", headers=form, data={"refresh_token": "x"}).status_code == 403
         plain = form | {"Content-Type": "text/plain"}
-        assert http.post(f"/v1/auth/{path}", headers=plain, content='{"refresh_token": "x"}').status_code == 415
+        assert http.post(f"/v1/auth/{path}", headers=plain, content='{"refresh_token": "x"}').status_code == 403
     assert refreshed(http, cookie_of(registered), page(stack)).status_code == 200
 
 
