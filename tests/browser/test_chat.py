@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched
@@ -30,6 +32,29 @@ def test_an_answer_streams_is_stored_and_is_found(page: Page) -> None:
     expect(page.locator(".chats mark").first).to_have_text("morning")
     page.locator(".chats a.row").first.click()
     expect(page.locator(".message.user")).to_be_in_viewport()
+
+
+def test_what_another_tab_says_brings_its_conversation_to_the_top(page: Page) -> None:
+    begun = []
+    for number in range(2):
+        begin(page)
+        say(page, f"Hello, the {number}. time")
+        expect(page.locator(".message.assistant .meta")).to_be_visible()
+        begun.append(urlsplit(page.url).path)
+    first, second = begun
+    other = page.context.new_page()
+    other.goto("/chat")
+    rows = other.locator(".chats a.row")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_have_attribute("href", second)
+    page.goto(first)
+    say(page, "Once more")
+    expect(rows.first).to_have_attribute("href", first)
+    expect(rows.first).to_contain_text("4 messages")
+    begin(page)
+    say(page, "Something else")
+    expect(rows.first).to_have_attribute("href", urlsplit(page.url).path)
+    expect(rows).to_have_count(3)
 
 
 def test_an_answer_is_stopped_and_what_was_seen_stays(page: Page, provider: OpenAiServer) -> None:

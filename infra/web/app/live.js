@@ -2,7 +2,8 @@
 import { expired, token, user } from "./session.js";
 import { signal } from "./signal.js";
 
-export const JOBS = "jobs"; // the channel of jobs, media and the account; the others are conversations, runs and devices by their ids
+export const JOBS = "jobs"; // the channel of jobs, media and the account
+export const CONVERSATIONS = "conversations"; // of the messages of all of them; the others are conversations, runs and devices by their ids
 
 // closed: nobody is signed in. opening. open. lost: it broke, and the first attempt to come back failed too.
 export const line = signal("closed");
@@ -82,8 +83,8 @@ function hear({ data }) {
   if (seen.size > REMEMBERED) seen.delete(seen.values().next().value);
   if (!(frame.id < last)) last = frame.id;
   const about = [frame.data.conversation_id, frame.data.device_id].filter(Boolean);
-  const own = /^(message|device)\./.test(frame.type) ? about : [JOBS, ...about];
-  own.forEach((channel) => tell(channel, frame));
+  const wide = { message: [CONVERSATIONS], device: [] }[frame.type.split(".")[0]] ?? [JOBS];
+  [...wide, ...about].forEach((channel) => tell(channel, frame));
 }
 
 function refused({ code }) {

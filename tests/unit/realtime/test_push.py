@@ -51,6 +51,7 @@ def test_events_go_to_those_who_listen_and_never_to_another_user(house: House, p
     listen(house, "jobs")
     listen(house, "talk", TALK)
     listen(house, "run", RUN)
+    listen(house, "talks", "conversations")
     listen(house, "theirs", user="usr_2")
     house.open("deaf")
     job, said = house.event("speech.queued"), house.event("message.created", conversation_id=TALK, id="msg_1")
@@ -59,6 +60,7 @@ def test_events_go_to_those_who_listen_and_never_to_another_user(house: House, p
     assert ids(house.frames("jobs")) == [job.id, ran.id]
     assert ids(house.frames("talk")) == [said.id, ran.id]
     assert ids(house.frames("run")) == [ran.id]
+    assert ids(house.frames("talks")) == [said.id]
     assert house.sockets.frames == {}
 
 

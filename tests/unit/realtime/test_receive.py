@@ -181,6 +181,8 @@ def test_who_may_not_come_in_any_more_gets_no_connection(house: House) -> None:
     [
         (("chat:read",), TALK, None),
         (("chat:read",), RUN, None),
+        (("chat:read",), "conversations", None),
+        (("speech:read",), "conversations", "insufficient_scope"),
         (("speech:read",), "jobs", None),
         (("speech:read",), TALK, "insufficient_scope"),
         (("chat:write",), "jobs", "insufficient_scope"),
@@ -267,6 +269,7 @@ def test_a_device_does_nothing_else_and_nobody_else_does_it(house: House) -> Non
     other = house.devices.register("usr_1", "Tablet", "android", house.phone.capabilities).device
     assert house.say(phone, action="subscribe", channels=["jobs"]).code == "device_key"
     assert house.say(phone, action="subscribe", channels=[TALK]).code == "device_key"
+    assert house.say(phone, action="subscribe", channels=["conversations"]).code == "device_key"
     assert house.say(phone, action="subscribe", channels=[other.id]).code == "not_found"
     assert house.say(phone, action="send", conversation_id=TALK, content="x").code == "device_key"
     house.open()

@@ -1,6 +1,7 @@
-import { patch, post } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
+import { get, post } from "../api.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { ago, plural, t } from "../i18n.js";
+import { CONVERSATIONS, follow } from "../live.js";
 import { Conversation } from "../parts/conversation.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Pages, usePages } from "../parts/load.js";
@@ -12,7 +13,8 @@ export default function Chat({ rest: [open] }) {
   const [archived, setArchived] = useState(false);
   const [sought, setSought] = useState("");
   const [query, setQuery] = useState("");
-  const pages = usePages("/v1/conversations", { archived, limit: 50 });
+  const asked = { archived, limit: 50 };
+  const pages = usePages("/v1/conversations", asked);
 
   useEffect(() => {
     const later = setTimeout(() => setQuery(sought.trim()), 250);
@@ -28,6 +30,16 @@ export default function Chat({ rest: [open] }) {
   // A conversation that changed comes to the top, or leaves the list that it does not belong to any more.
   const changed = (now) =>
     pages.set((all) => [...(now && now.archived === archived ? [now] : []), ...all.filter(({ id }) => id !== (now?.id ?? open))]);
+
+  // What other tabs, devices and programs say; the conversation that is open hears of its own.
+  const put = (some) => pages.set((all) => [...some, ...all.filter(({ id }) => !some.some((each) => each.id === id))]);
+  const hear = useRef();
+  hear.current = (event) => {
+    if (!event) return void get("/v1/conversations", asked).then(({ data }) => put(data), () => null); // the list itself says what is wrong
+    const { conversation_id: id } = event.data;
+    if (id !== open) get(`/v1/conversations/${id}`).then((now) => now.archived === archived && put([now]), () => null); // perhaps it was deleted meanwhile
+  };
+  useEffect(() => follow(CONVERSATIONS, (event) => hear.current(event)), []);
 
   return html`<div class="chat" data-open=${Boolean(open)}>
     <section class="chats" aria-label=${t("Conversations")}>

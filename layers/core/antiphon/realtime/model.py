@@ -1,7 +1,7 @@
 """Sockets: who is connected, what they listen to, and what they may say. Types and rules, no clock, no network.
 
-A channel is ``jobs`` (everything that happens to jobs, media and the account), a conversation, a run or a device by its id. What is pushed of an event is what
-a webhook gets of it, with its ``id``.
+A channel is ``jobs`` (everything that happens to jobs, media and the account), ``conversations`` (each message of any), or a conversation, a run or a device by
+its id. What is pushed of an event is what a webhook gets of it, with its ``id``.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ before the event from which it was asked for."""
 PROGRESS_EVERY = timedelta(milliseconds=500)
 """Between two progress events of one job on one connection."""
 JOBS = "jobs"
+CONVERSATIONS = "conversations"
 
 SCOPES: Mapping[str, str] = MappingProxyType(
     {
@@ -117,7 +118,9 @@ def channels_of(event: Event) -> frozenset[str]:
     kind, about = kind_of(event), {event.data.get("conversation_id"), event.data.get("device_id")}
     if kind == "run":
         about.add(event.data.get("id"))
-    if kind not in ("message", "device"):
+    if kind == "message":
+        about.add(CONVERSATIONS)
+    elif kind != "device":
         about.add(JOBS)
     return frozenset(name for name in about if name)
 
@@ -130,11 +133,13 @@ def may_hear(caller: Caller, event: Event) -> bool:
 
 def access_to(channel: str) -> Access | None:
     """What listening to it takes; None for ``jobs``, where it is looked at with each event, and for what is no channel."""
+    if channel == CONVERSATIONS:
+        return _OF_CHANNELS["conv"]
     return _OF_CHANNELS.get(channel.partition("_")[0]) if is_channel(channel) else None
 
 
 def is_channel(name: str) -> bool:
-    return name == JOBS or any(is_id(name, prefix) for prefix in _OF_CHANNELS)
+    return name in (JOBS, CONVERSATIONS) or any(is_id(name, prefix) for prefix in _OF_CHANNELS)
 
 
 def check_jobs(caller: Caller) -> None:

@@ -22,6 +22,7 @@ from antiphon.platform.limits import window_of
 from antiphon.platform.strict_json import parse
 from antiphon.realtime.connect import Doorkeeper
 from antiphon.realtime.model import (
+    CONVERSATIONS,
     JOBS,
     MAX_CHANNELS,
     MAX_MESSAGE,
@@ -256,6 +257,8 @@ class Receive:
         access = access_to(channel)
         assert isinstance(access, Access)
         check(access, connection.caller)
+        if channel == CONVERSATIONS:
+            return
         own = connection.caller.device_id
         if (own and channel != own) or self._things[channel.partition("_")[0]].get(connection.user_id, channel) is None:
             raise NotFound(f"There is no channel {channel}.")
@@ -303,7 +306,9 @@ def _channels(message: Mapping[str, Any]) -> frozenset[str]:
         raise _wrong("channels", f"Send a list of 1 to {MAX_NAMED} channels.")
     for place, name in enumerate(found):
         if not isinstance(name, str) or not is_channel(name):
-            raise _wrong(f"channels[{place}]", f"Send {JOBS}, or the id of a conversation, a run or a device.")
+            raise _wrong(
+                f"channels[{place}]", f"Send {JOBS}, {CONVERSATIONS}, or the id of a conversation, a run or a device."
+            )
     return frozenset(found)
 
 
