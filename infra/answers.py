@@ -276,7 +276,12 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Profile": closed(
-        {**_USER, "preferences": ANYTHING, "inbox": closed({"bucket": TEXT, "prefix": TEXT, "region": TEXT})}
+        {
+            **_USER,
+            "has_password": {**FLAG, "description": "false: another service signs this person in."},
+            "preferences": ANYTHING,
+            "inbox": closed({"bucket": TEXT, "prefix": TEXT, "region": TEXT}),
+        }
     ),
     "Usage": closed(
         {

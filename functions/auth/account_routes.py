@@ -27,8 +27,12 @@ ERASE_FOR = timedelta(seconds=20)
 def profile(user: User) -> dict[str, Any]:
     """Files put under the inbox's prefix become jobs with the user's defaults."""
     settings = wiring().settings
-    inbox = {"bucket": settings.uploads_bucket, "prefix": f"inbox/{user.id}/", "region": settings.region}
-    return {**user_view(user), "preferences": dict(user.preferences), "inbox": inbox}
+    return {
+        **user_view(user),
+        "has_password": bool(user.password_hash),
+        "preferences": dict(user.preferences),
+        "inbox": {"bucket": settings.uploads_bucket, "prefix": f"inbox/{user.id}/", "region": settings.region},
+    }
 
 
 @router.get("/v1/me")

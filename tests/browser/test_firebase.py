@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from infra.local.stack import LocalStack
 from tests.browser.conftest import PASSWORD, Watched
 from tests.firebase import PROJECT, IdentityToolkit
+from tests.integration.local.conftest import eventually
 
 
 @pytest.fixture
@@ -46,6 +48,30 @@ def test_an_account_of_the_project_has_a_password_there(stranger: Page, watched:
     dialog.get_by_label("Password").fill(PASSWORD)
     dialog.get_by_role("button", name="Sign in").click()
     expect(stranger.get_by_role("heading", name="Usage")).to_be_visible()
+
+
+def test_who_has_no_password_may_set_one_and_deletes_the_account_by_its_address(
+    stranger: Page, stack: LocalStack
+) -> None:
+    """A-63"""
+    stranger.get_by_role("button", name=f"Continue with an account of {PROJECT}").click()
+    dialog = stranger.get_by_role("dialog")
+    dialog.get_by_label("E-mail").fill("ruth@example.com")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(stranger.get_by_role("heading", name="Usage")).to_be_visible()
+    stranger.goto("/settings")
+    expect(stranger.get_by_label("Password now")).to_have_count(0)
+    stranger.get_by_role("button", name="Send the link").click()
+    expect(stranger.get_by_role("status").filter(has_text="a mail with a link")).to_be_visible()
+    eventually(lambda: bool(stack.mails("ruth@example.com")))
+    stranger.get_by_role("button", name="Delete the account").click()
+    dialog.get_by_label("E-mail").fill("anna@example.com")
+    dialog.get_by_role("button", name="Delete everything").click()
+    expect(dialog.get_by_role("alert")).to_have_text("This is not the address of this account.")
+    dialog.get_by_label("E-mail").fill("Ruth@example.com")
+    dialog.get_by_role("button", name="Delete everything").click()
+    expect(stranger.get_by_role("heading", name="Sign in to Antiphon")).to_be_visible()
 
 
 def test_an_answer_that_nobody_asked_for_signs_nobody_in(stranger: Page, toolkit: IdentityToolkit) -> None:

@@ -32,6 +32,15 @@ export default function Settings() {
     form.reset();
     say(t("Your password is changed, and your other devices are signed out."));
   };
+  const mailLink = () =>
+    post("/v1/auth/forgot-password", { email: me.email }).then(
+      () => say(t("If there is an account with this address, a mail with a link is on its way. The link works for 30 minutes.")),
+      sayError,
+    );
+  const erase = async ({ password, email }) => {
+    if (!me.has_password && email.trim().toLowerCase() !== me.email.toLowerCase()) throw new Error(t("This is not the address of this account."));
+    await remove("/v1/me", me.has_password ? { password } : undefined);
+  };
   const end = (session) =>
     remove(`/v1/auth/sessions/${session.id}`).then(() => sessions.set((all) => all.filter(({ id }) => id !== session.id)), sayError);
   const endAll = async () => {
@@ -68,13 +77,16 @@ export default function Settings() {
     </section>
     <section class="card">
       <h2>${t("Password")}</h2>
-      <${Form} submit=${newPassword} button=${t("Change the password")}>
-        <input type="text" class="visually-hidden" autocomplete="username" value=${me.email} readonly tabindex="-1" aria-hidden="true" />
-        <div class="columns">
-          <${Field} label=${t("Password now")}><input name="old" type="password" required autocomplete="current-password" dir="ltr" /><//>
-          <${Field} label=${t("New password")}><input name="fresh" type="password" required minlength="12" autocomplete="new-password" dir="ltr" /><//>
-        </div>
-      <//>
+      ${me.has_password
+        ? html`<${Form} submit=${newPassword} button=${t("Change the password")}>
+            <input type="text" class="visually-hidden" autocomplete="username" value=${me.email} readonly tabindex="-1" aria-hidden="true" />
+            <div class="columns">
+              <${Field} label=${t("Password now")}><input name="old" type="password" required autocomplete="current-password" dir="ltr" /><//>
+              <${Field} label=${t("New password")}><input name="fresh" type="password" required minlength="12" autocomplete="new-password" dir="ltr" /><//>
+            </div>
+          <//>`
+        : html`<p>${t("You have none here: another service signs you in. A mail with a link sets one.")}</p>
+            <div class="actions"><button onClick=${mailLink}>${t("Send the link")}</button></div>`}
     </section>
     <section class="card">
       <div class="head"><h2>${t("Signed-in devices")}</h2><button onClick=${endAll}>${t("Sign out everywhere")}</button></div>
@@ -94,9 +106,11 @@ export default function Settings() {
     </section>
     ${erasing &&
     html`<${Dialog} title=${t("Delete the account")} onClose=${() => setErasing(false)}>
-      <p>${t("This cannot be undone. Your password, please:")}</p>
-      <${Form} submit=${({ password }) => remove("/v1/me", { password })} onDone=${logOut} button=${t("Delete everything")}>
-        <${Field} label=${t("Password")}><input name="password" type="password" required autocomplete="current-password" dir="ltr" /><//>
+      <p>${me.has_password ? t("This cannot be undone. Your password, please:") : t("This cannot be undone. Your address, please:")}</p>
+      <${Form} submit=${erase} onDone=${logOut} button=${t("Delete everything")}>
+        ${me.has_password
+          ? html`<${Field} label=${t("Password")}><input name="password" type="password" required autocomplete="current-password" dir="ltr" /><//>`
+          : html`<${Field} label=${t("E-mail")}><input name="email" type="email" required autocomplete="off" dir="ltr" /><//>`}
       <//>
     <//>`}
   </div>`;
