@@ -33,23 +33,24 @@ function merged(chunks, changed) {
   return all;
 }
 
-// {chunks, loading, error, newest, older, put, before}. before.current() is called before older ones are put in front of what is seen.
+// {chunks, reading, error, newest, older, put, before}. reading: "newest" or "older" while they are asked for. before.current() is called before older ones are
+// put in front of what is seen.
 export function useMessages(id) {
   const path = `/v1/conversations/${id}/messages`;
-  const [state, setState] = useState({ chunks: [], loading: true });
+  const [state, setState] = useState({ chunks: [], reading: "newest" });
   const before = useRef(() => {});
-  const read = async (query, take) => {
-    setState((known) => ({ ...known, loading: true, error: undefined }));
+  const read = async (reading, query, take) => {
+    setState((known) => ({ ...known, reading, error: undefined }));
     try {
       const { data, next_cursor: next } = await get(path, query);
-      setState((known) => ({ ...known, ...take(known, data.toReversed(), next), loading: false }));
+      setState((known) => ({ ...known, ...take(known, data.toReversed(), next), reading: null }));
     } catch (error) {
-      setState((known) => ({ ...known, loading: false, error }));
+      setState((known) => ({ ...known, reading: null, error }));
     }
   };
   const newest = useCallback(
     () =>
-      read({ limit: FIRST }, ({ chunks }, messages, next) => {
+      read("newest", { limit: FIRST }, ({ chunks }, messages, next) => {
         const known = new Set(chunks.flat().map((message) => message.id));
         const meets = messages.some((message) => known.has(message.id)) || (chunks.length && !next);
         return meets ? { chunks: merged(chunks, messages) } : { chunks: chunksOf(messages), cursor: next };
@@ -57,14 +58,14 @@ export function useMessages(id) {
     [path],
   );
   const older = () =>
-    read({ limit: MORE, cursor: state.cursor }, ({ chunks, cursor }, messages, next) => {
+    read("older", { limit: MORE, cursor: state.cursor }, ({ chunks, cursor }, messages, next) => {
       if (cursor !== state.cursor) return {}; // it came twice
       before.current();
       return { chunks: [...chunksOf(messages), ...chunks], cursor: next };
     });
   useEffect(() => void newest(), [newest]);
   const put = (...changed) => setState((known) => ({ ...known, chunks: merged(known.chunks, changed) }));
-  return { ...state, newest, older: state.cursor && !state.loading && !state.error ? older : null, put, before };
+  return { ...state, newest, older: state.cursor && !state.reading && !state.error ? older : null, put, before };
 }
 
 // What plays or has the focus stays, wherever it is.
@@ -120,6 +121,7 @@ function useNearness(scroller) {
 // toEnd: a ref; toEnd.current() makes the view follow what comes. children: what comes behind the messages.
 export function Messages({ list, toEnd, busy, children }) {
   const { chunks, older, before } = list;
+  const waits = list.reading === "older" || (list.reading && !chunks.length); // what is read anew is there meanwhile
   const scroller = useRef();
   const inner = useRef();
   const own = useRef({ follows: true, top: 0, below: null }).current;
@@ -176,7 +178,7 @@ export function Messages({ list, toEnd, busy, children }) {
   };
   return html`<div class="messages" ref=${scroller} onScroll=${onScroll} tabindex="0" role="log" aria-label=${t("Messages")} aria-busy=${busy}>
     <div ref=${inner}>
-      ${list.error && html`<${Failed} error=${list.error} again=${list.newest} />`} ${list.loading && html`<div class=${chunks.length ? "above" : ""}><${Loading} /></div>`} ${drawn}
+      ${list.error && html`<${Failed} error=${list.error} again=${list.newest} />`} ${waits && html`<div class=${chunks.length ? "above" : ""}><${Loading} /></div>`} ${drawn}
       <ol>${children}</ol>
     </div>
   </div>`;
