@@ -37,12 +37,14 @@ SECRETS = {
 }
 
 
-def lines(stack: LocalStack) -> Iterator[tuple[str, str]]:
-    """The component and each line that it wrote."""
+def lines(stack: LocalStack, since: int = 0) -> Iterator[tuple[str, str]]:
+    """The component and each line that it wrote. since: of functions, only what they wrote from then on, in milliseconds since 1970."""
     logs = stack.client("logs")
     for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/antiphon/"):
         for group in page["logGroups"]:
-            found = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+            found = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group["logGroupName"], startTime=since
+            )
             for events in found:
                 for event in events["events"]:
                     for text in event["message"].splitlines():
@@ -52,9 +54,9 @@ def lines(stack: LocalStack) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
-def written(stack: LocalStack) -> Iterator[tuple[str, dict[str, Any]]]:
+def written(stack: LocalStack, since: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
     """Our own lines; Lambda's own are no JSON here."""
-    said = lines(stack)
+    said = lines(stack, since)
     for component, text in said:
         if text and not text.startswith(LAMBDAS):
             try:
@@ -76,7 +78,7 @@ def test_one_request_is_found_in_every_component_that_it_went_through(
     stack: LocalStack, person: Person, receiver: Receiver
 ) -> None:
     """O-02"""
-    request_id = f"seen-{secrets.token_hex(8)}"
+    request_id, begun = f"seen-{secrets.token_hex(8)}", int(time.time() * 1000)
     heard = person.post("/v1/webhooks", {"url": receiver.url, "events": ["transcription.succeeded"]})
     assert heard.status_code == 201, heard.text
     with line(stack, person.token) as socket:
@@ -93,7 +95,7 @@ def test_one_request_is_found_in_every_component_that_it_went_through(
     def seen() -> set[str]:
         return {
             component
-            for component, found in written(stack)
+            for component, found in written(stack, begun)
             if found.get("request_id") == request_id or request_id in found.get("request_ids", ())
         }
 
