@@ -98,6 +98,10 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+# Of a connection that is just being opened while the session ends: browsers write it down, and no script can keep them from it.
+REFUSED = "Error during WebSocket handshake: Unexpected response code: 403"
+
+
 @dataclass
 class Watched:
     """What the pages of one test did that they should not. allowed: parts of messages that the test brings about itself."""

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from infra.local.home import REGION
 from infra.local.receiver import Receiver
 from infra.local.stack import ROOT, LocalStack
-from tests.browser.conftest import PASSWORD, Watched, sign_up
+from tests.browser.conftest import PASSWORD, REFUSED, Watched, sign_up
 
 
 def test_a_webhook_is_made_tried_and_its_delivery_seen(page: Page) -> None:
@@ -84,7 +84,7 @@ def test_a_key_works_and_is_shown_once(page: Page, stack: LocalStack) -> None:
 
 def test_settings_are_kept_and_the_account_is_erased(page: Page, watched: Watched) -> None:
     """A-63: with the password."""
-    watched.allowed.append("status of 40")
+    watched.allowed.extend(("status of 40", REFUSED))
     page.goto("/settings")
     page.get_by_label("Theme").select_option("dark")
     page.get_by_label("Language").select_option("he")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from infra.local.stack import LocalStack
-from tests.browser.conftest import PASSWORD, Watched
+from tests.browser.conftest import PASSWORD, REFUSED, Watched
 from tests.firebase import PROJECT, IdentityToolkit
 from tests.integration.local.conftest import eventually
 
@@ -51,9 +51,10 @@ def test_an_account_of_the_project_has_a_password_there(stranger: Page, watched:
 
 
 def test_who_has_no_password_may_set_one_and_deletes_the_account_by_its_address(
-    stranger: Page, stack: LocalStack
+    stranger: Page, stack: LocalStack, watched: Watched
 ) -> None:
     """A-63"""
+    watched.allowed.append(REFUSED)
     stranger.get_by_role("button", name=f"Continue with an account of {PROJECT}").click()
     dialog = stranger.get_by_role("dialog")
     dialog.get_by_label("E-mail").fill("ruth@example.com")

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from playwright.sync_api import BrowserContext, Page, expect
 
 from infra.local.stack import LocalStack
-from tests.browser.conftest import PASSWORD, Watched, sign_up
+from tests.browser.conftest import PASSWORD, REFUSED, Watched, sign_up
 
 
 def test_a_person_registers_signs_out_and_in_again(context_of: Callable[..., BrowserContext], watched: Watched) -> None:
     """A-26: no token where scripts keep things; a reload goes on with the session."""
-    watched.allowed.append("401")
+    watched.allowed.extend(("401", REFUSED))
     context = context_of()
     page = context.new_page()
     email = sign_up(page)
@@ -40,7 +40,7 @@ def test_a_person_registers_signs_out_and_in_again(context_of: Callable[..., Bro
 
 def test_a_session_that_ends_while_writing_loses_nothing(page: Page, stack: LocalStack, watched: Watched) -> None:
     """The person signs in over what they wrote, and it is sent."""
-    watched.allowed.append("401")
+    watched.allowed.extend(("401", REFUSED))
     page.get_by_role("button", name="New conversation").click()
     page.get_by_label("Message", exact=True).fill("Something long that I do not want to write again.")
     page.evaluate("""async () => {
@@ -56,8 +56,9 @@ def test_a_session_that_ends_while_writing_loses_nothing(page: Page, stack: Loca
     expect(page.locator(".message.assistant")).to_contain_text("Good morning.")
 
 
-def test_tabs_of_one_browser_share_the_session(page: Page) -> None:
+def test_tabs_of_one_browser_share_the_session(page: Page, watched: Watched) -> None:
     """Refresh tokens are good once: tabs that refresh at the same time take turns, and signing out is for all of them."""
+    watched.allowed.append(REFUSED)
     others = [page.context.new_page() for _ in range(3)]
     for other in others:
         other.goto("/usage", wait_until="commit")
