@@ -137,6 +137,12 @@ _KEY = {
     "created_at": TIME,
     "expires_at": maybe(TIME),
     "last_used_at": maybe({**TIME, "description": "True to five minutes."}),
+    "monthly_budget_usd": maybe(
+        {"type": "number", "description": "What the jobs of this key may cost in a calendar month (UTC)."}
+    ),
+    "spent_usd": maybe(
+        {"type": "number", "description": "What they cost this month, or are expected to; null without a budget."}
+    ),
 }
 _WEBHOOK = {
     "id": an_id("whk"),
@@ -1089,6 +1095,8 @@ ANSWERS: dict[str, dict[int, Any]] = {
 def _event_data(event_type: str) -> Schema:
     """``data`` of an event. Fields may be added to it, none goes away."""
     kind, _, step = event_type.rpartition(".")
+    fields: Schema = {}
+    optional: Schema = {}
     if kind == "media" and step != "edited":
         fields: Schema = {"id": an_id("med"), "status": TEXT, "error": _EVENT_ERROR, "links": _links("self")}
     elif kind == "message":
@@ -1112,7 +1120,9 @@ def _event_data(event_type: str) -> Schema:
         reason = one_of("gone", "failing")
         fields = {**_sequenced("whk", "webhook"), "reason": reason, "links": _links("self", "deliveries")}
     elif kind == "user":
-        fields = {"counter": TEXT, "month": TEXT, "tier": TEXT} if step == "quota_reached" else {}
+        if step == "quota_reached":
+            fields = {"counter": TEXT, "month": TEXT, "tier": TEXT}
+            optional = {"key_id": {**an_id("key"), "description": "Of the API key whose budget it is."}}
     else:
         kind = "edit" if event_type == "media.edited" else kind
         prefix = {"run": "run", "document": "doc"}.get(kind, "job")
@@ -1124,7 +1134,7 @@ def _event_data(event_type: str) -> Schema:
             "links": _links("self", "messages") if kind == "run" else _links("self"),
             **({"conversation_id": an_id("conv")} if kind == "run" else {"attempts": COUNT}),
         }
-    return {"type": "object", "properties": fields, "required": list(fields)}
+    return {"type": "object", "properties": {**fields, **optional}, "required": list(fields)}
 
 
 def _sequenced(prefix: str, kind: str) -> Schema:

@@ -264,7 +264,9 @@ def codes() -> dict[str, tuple[int | None, str]]:
     known = {n: c for home in homes for n, c in vars(home).items() if inspect.isclass(c)}
     classes = {n: c for n, c in known.items() if issubclass(c, errors.AntiphonError)}
     jobs = {n for n, c in classes.items() if issubclass(c, errors.JobError)}
-    found: dict[str, tuple[int | None, str]] = {"too_many_jobs": (429, metering.QuotaExceeded.title)}
+    found: dict[str, tuple[int | None, str]] = dict.fromkeys(
+        ("too_many_jobs", "budget_exceeded"), (429, metering.QuotaExceeded.title)
+    )
     found |= {c.code: (None if n in jobs else c.status, c.title) for n, c in classes.items()}
     for path in sorted((ROOT / "layers/core/antiphon").rglob("*.py")) + sorted((ROOT / "functions").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

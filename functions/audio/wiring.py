@@ -23,6 +23,8 @@ from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.follow import Follow
 from antiphon.speech.hand_in import HandIn
 from antiphon.speech.listen import Listen
+from antiphon.speech.outlook import quotes
+from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.ports import JobStore, Objects
 from antiphon.speech.s3 import S3Objects, s3_client
 from antiphon.speech.submit import Submit
@@ -76,6 +78,7 @@ class Wiring:
             objects=self.objects,
             uploads_bucket=settings.uploads_bucket,
             clock=system_clock,
+            quote=quotes(DynamoPaces(table), system_clock),
         )
         self.hand_in = HandIn(
             submit=self.submit,

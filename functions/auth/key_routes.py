@@ -14,6 +14,7 @@ from wiring import wiring
 from antiphon.identity.api_keys import Made
 from antiphon.platform.clock import from_rfc3339
 from antiphon.platform.rest import body_of, raw_body
+from antiphon.speech.metering import micro_usd, month_at
 
 router = Router()
 
@@ -25,9 +26,13 @@ def create() -> Response[Any]:
     new = body_of(raw, KEY)
     user, keys = me(router).user_id, wiring().api_keys
     expires_at = from_rfc3339(new["expires_at"]) if new.get("expires_at") else None
+    dollars = new.get("monthly_budget_usd")
+    budget = None if dollars is None else micro_usd(dollars)
 
     def make(seed: str | None) -> tuple[str, Made]:
-        made = keys.create(user, name=new["name"], scopes=new["scopes"], expires_at=expires_at, seed=seed)
+        made = keys.create(
+            user, name=new["name"], scopes=new["scopes"], expires_at=expires_at, budget=budget, seed=seed
+        )
         return made.record.id, made
 
     made = once(
@@ -45,7 +50,10 @@ def create() -> Response[Any]:
 @router.get("/v1/api-keys")
 def keys() -> dict[str, Any]:
     scope = (me(router).user_id, "api-keys")
-    return listed(wiring().api_keys.page(scope[0], *page_of(router, *scope)), key_view, *scope)
+    page = wiring().api_keys.page(scope[0], *page_of(router, *scope))
+    month = month_at(wiring().clock())
+    spent = wiring().usage.spent(scope[0], month, [key.id for key in page.items if key.budget is not None])
+    return listed(page, lambda key: key_view(key, spent.get(key.id, 0)), *scope)
 
 
 @router.delete("/v1/api-keys/<key_id>")

@@ -51,7 +51,10 @@ PREFERENCES = _patch(
     defaults=_patch(transcription=TRANSCRIPTION_DEFAULTS, speech=SPEECH_DEFAULTS),
 )
 PROFILE = _patch(display_name=NAME, preferences=PREFERENCES)
-KEY = record({"name": NAME, "scopes": items(text(3, 50), 1, 50)}, {"expires_at": nullable(moment())})
+KEY = record(
+    {"name": NAME, "scopes": items(text(3, 50), 1, 50)},
+    {"expires_at": nullable(moment()), "monthly_budget_usd": nullable(number(0.0001, 1_000_000))},
+)
 
 
 def changes_of(sent: Mapping[str, Any]) -> dict[str, Any]:

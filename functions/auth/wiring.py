@@ -25,7 +25,7 @@ from antiphon.identity.reset import Reset
 from antiphon.identity.sign_in import Desk, SignIn
 from antiphon.identity.tiers import allowance_of
 from antiphon.identity.tokens import Issuer
-from antiphon.platform.access import SCOPES
+from antiphon.platform.access import SCOPES, UNPRICED
 from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import system_clock
 from antiphon.platform.gate import Gate
@@ -98,7 +98,8 @@ class Wiring:
 
         self.settings = settings
         self.logger: Logger = make_logger("auth", settings.log_level)
-        clock, min_length = system_clock, settings.password_min_length
+        self.clock = clock = system_clock
+        min_length = settings.password_min_length
         table = Table(settings.table, settings.region)
         users, hasher, audit = DynamoUsers(table), Passwords(), DynamoAuditLog(table)
         kms = boto3.client("kms", region_name=settings.region)
@@ -126,7 +127,7 @@ class Wiring:
             users=users, mails=mails, hasher=hasher, attempts=attempts, clock=clock, min_length=min_length
         )
         api_keys = DynamoKeys(table)
-        self.api_keys = ApiKeys(keys=api_keys, clock=clock, scopes=SCOPES)
+        self.api_keys = ApiKeys(keys=api_keys, clock=clock, scopes=SCOPES, unpriced=UNPRICED)
         keys = PublishedKeys(fetch_from(settings.firebase_keys_url), clock)
         self.federate = Federate(
             verifier=FirebaseVerifier(settings.firebase_project, keys, clock),

@@ -25,6 +25,7 @@ def policy(found: Admitted, method_arn: str) -> dict[str, Any]:
         "scopes": found.scopes,
         "session_id": found.session_id,
         "key_id": found.key_id,
+        "budget": "" if found.budget is None else str(found.budget),
         "expires_at": rfc3339(found.expires_at) if found.expires_at else "",
     }
     return {**_statement("Allow", f"{stage}/*", found.user_id), "context": context}

@@ -14,6 +14,7 @@ from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
+from antiphon.speech.again import retry_by
 from antiphon.speech.listen import MAX_WAIT
 from antiphon.speech.marked import voices_in
 from antiphon.speech.model import Job, Kind, Status
@@ -130,7 +131,7 @@ def speech_routes(wiring: Wiring) -> APIRouter:
 
     @routes.post("/speech/{job_id}/retry")
     def retry(job_id: Id, me: Me) -> dict[str, Any]:
-        return shown(change(wiring.jobs, me.user_id, KIND, job_id, lambda job: model.retry(job, wiring.clock())))
+        return shown(change(wiring.jobs, me.user_id, KIND, job_id, retry_by(me, wiring.clock)))
 
     @routes.delete("/speech/{job_id}")
     def delete(job_id: Id, me: Me) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from antiphon.platform.errors import NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
+from antiphon.speech.again import retry_by
 from antiphon.speech.arrive import clean_filename
 from antiphon.speech.model import PLACES, RESULTS, Job, Kind, Status
 from antiphon.speech.ports import Numbered
@@ -142,7 +143,7 @@ def _jobs(wiring: Wiring, kind: Kind, view: Callable[[Job, Numbered], dict[str, 
 
     @routes.post("/{job_id}/retry")
     def retry(job_id: Id, me: Me) -> dict[str, Any]:
-        return shown(change(wiring.jobs, me.user_id, kind, job_id, lambda job: model.retry(job, wiring.clock())))
+        return shown(change(wiring.jobs, me.user_id, kind, job_id, retry_by(me, wiring.clock)))
 
     @routes.delete("/{job_id}")
     def delete(job_id: Id, me: Me) -> dict[str, Any]:

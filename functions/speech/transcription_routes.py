@@ -11,6 +11,7 @@ from antiphon.platform.errors import Conflict, NotFound
 from antiphon.platform.request import Caller
 from antiphon.platform.web import caller, seed_of
 from antiphon.speech import model
+from antiphon.speech.again import retry_by
 from antiphon.speech.arrive import clean_filename
 from antiphon.speech.fetch import filename_of
 from antiphon.speech.model import Job, Kind, Status
@@ -163,7 +164,7 @@ def transcription_routes(wiring: Wiring) -> APIRouter:
 
     @routes.post("/{job_id}/retry")
     def retry(job_id: Id, me: Me) -> dict[str, Any]:
-        return shown(change(wiring.jobs, me.user_id, KIND, job_id, lambda job: model.retry(job, wiring.clock())))
+        return shown(change(wiring.jobs, me.user_id, KIND, job_id, retry_by(me, wiring.clock)))
 
     @routes.delete("/{job_id}")
     def delete(job_id: Id, me: Me) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from antiphon.speech.dynamo import DynamoJobStore
 from antiphon.speech.lanes import SqsLanes
 from antiphon.speech.listen import Listen
 from antiphon.speech.model import Kind
-from antiphon.speech.outlook import Outlooks
+from antiphon.speech.outlook import Outlooks, quotes
 from antiphon.speech.pace_dynamo import DynamoPaces
 from antiphon.speech.parts import Parts
 from antiphon.speech.parts_s3 import S3Parts
@@ -98,8 +98,9 @@ class Wiring:
             limiter=DynamoLimiter(table), audit=DynamoAuditLog(table), clock=self.clock, allowance_of=allowance_of
         )
         self.idempotency = Idempotency(DynamoIdempotencyStore(table), self.clock)
+        paces = DynamoPaces(table)
         self.outlooks = Outlooks(
-            paces=DynamoPaces(table),
+            paces=paces,
             depths=SqsLanes(sqs_client(settings.region), queues=settings.lanes),
             clock=self.clock,
         )
@@ -110,6 +111,7 @@ class Wiring:
             uploads_bucket=settings.uploads_bucket,
             clock=self.clock,
             ticket=self.outlooks.ticket,
+            quote=quotes(paces, self.clock),
             parts=self.parts,
         )
         self.submit: Submit = self.steps

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from infra.local.person import Person
 from infra.local.receiver import Receiver
@@ -73,3 +74,33 @@ def test_what_was_spoken_is_counted_and_what_was_canceled_is_not(person: Person)
     assert (found["characters"], found["open_jobs"]) == (times * len(text), 0)
     assert found["tokens"] == 0
     assert found["resets_at"] > found["month"]
+
+
+def test_a_key_spends_its_budget_and_no_more(http: httpx.Client, person: Person, receiver: Receiver) -> None:
+    """PEERS 8: what the list of keys says is what the jobs cost; when it has ended nothing begins, by this key."""
+    signed = listen(person, receiver, "user.*")
+    budget, scopes = 0.0002, ["speech:read", "speech:write"]
+    key = person.post("/v1/api-keys", {"name": "ci", "scopes": scopes, "monthly_budget_usd": budget}).json()
+    assert (key["monthly_budget_usd"], key["spent_usd"]) == (budget, 0)
+    program = {"Authorization": f"Bearer {key['key']}"}
+
+    def spent() -> Any:
+        (shown,) = person.get("/v1/api-keys").json()["data"]
+        return shown["spent_usd"]
+
+    costs = []
+    for number in range(200):
+        asked = http.post("/v1/speech", headers=program, json={"input": f"Sentence {number}. " * 3})
+        if asked.status_code == 429:
+            break
+        assert asked.status_code == 202, asked.text
+        costs.append(person.ended(asked.json())["cost"]["usd"])
+        assert spent() == pytest.approx(sum(costs), abs=1e-9)
+    assert (asked.status_code, asked.json()["code"]) == (429, "budget_exceeded")
+    assert sum(costs) > 0
+    payload = signed.verify(*(lambda got: (got.body, got.headers))(receiver.wait_for("user.quota_reached")))
+    assert (payload["data"]["counter"], payload["data"]["key_id"]) == ("budget", key["id"])
+    assert person.post("/v1/speech", {"input": "By its owner."}).status_code == 202
+
+    beyond = {"name": "x", "scopes": ["chat:write"], "monthly_budget_usd": 1}
+    assert person.post("/v1/api-keys", beyond).json()["errors"][0]["field"] == "scopes"

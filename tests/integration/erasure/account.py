@@ -213,6 +213,7 @@ class Account:
             (f"mails#{email_key(self.email)}", f"sent#{self.canary}", {}),
             (f"limit#{self.id}#{minute}", "limit", {}),
             (f"user#{self.id}", "usage#2026-11", {}),
+            (f"user#{self.id}", "usage#2026-11#key_1", {}),
         ]
         there = [(row["pk"]["S"], row["sk"]["S"]) for row in everything()]
         there += [(pk, sk) for pk, sk, _ in extra]

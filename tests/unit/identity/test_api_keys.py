@@ -17,12 +17,12 @@ from antiphon.platform.errors import Conflict, Invalid, NotFound, Unauthorized
 from tests.unit.conftest import HeldClock
 from tests.unit.identity.conftest import House
 
-SCOPES = ("transcriptions:read", "transcriptions:write", "speech:read")
+SCOPES = ("transcriptions:read", "transcriptions:write", "speech:read", "chat:write")
 
 
 @pytest.fixture
 def keys(house: House) -> ApiKeys:
-    return ApiKeys(keys=house.keys, clock=house.clock, scopes=SCOPES)
+    return ApiKeys(keys=house.keys, clock=house.clock, scopes=SCOPES, unpriced={"chat:write"})
 
 
 @pytest.fixture
@@ -151,3 +151,17 @@ def test_an_account_has_so_many_keys_and_no_more(keys: ApiKeys, anna: str) -> No
         made(keys, anna)
     assert refused.value.code == "too_many_keys"
     assert api_keys.MAX_KEYS == 100
+
+
+def test_a_key_carries_its_budget_to_whoever_counts(house: House, keys: ApiKeys, anna: str) -> None:
+    assert admit(house, made(keys, anna, budget=5_000_000).key).budget == 5_000_000
+    assert admit(house, made(keys, anna).key).budget is None
+
+
+def test_a_key_with_a_budget_may_do_nothing_that_no_budget_counts(keys: ApiKeys, anna: str) -> None:
+    """PEERS 8"""
+    with pytest.raises(Invalid) as refused:
+        made(keys, anna, scopes=["chat:write", "speech:read"], budget=1)
+    assert [field.field for field in refused.value.fields] == ["scopes"]
+    assert "chat:write" in refused.value.fields[0].detail
+    assert made(keys, anna, scopes=["chat:write"]).record.budget is None

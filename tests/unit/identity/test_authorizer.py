@@ -74,6 +74,7 @@ def test_a_good_token_opens_the_stage_and_names_its_user(
             "scopes": "",
             "session_id": "ses_1",
             "key_id": "",
+            "budget": "",
             "expires_at": "",
         },
     }

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from antiphon.platform.errors import Conflict, NotFound, TooLarge, Unsupported
+from antiphon.platform.errors import Conflict, Forbidden, NotFound, TooLarge, Unsupported
 from antiphon.speech import model
+from antiphon.speech.again import retry_by
 from antiphon.speech.metering import QuotaExceeded
-from antiphon.speech.model import Checkpoint, Job, Kind, Status
+from antiphon.speech.model import Budget, Checkpoint, Failure, Job, Kind, Status
 from antiphon.speech.ports import Chunk
-from antiphon.speech.submit import FileToCome, NewJob
+from antiphon.speech.submit import FileToCome, NewJob, Submit
 from antiphon.speech.sweep import SweepJobs
 from tests.contract.test_job_store import said
 from tests.unit.speech.conftest import ANNA, BORIS, RESULTS, UPLOADS, Desk, wav
@@ -198,3 +200,36 @@ def test_a_job_that_was_handed_back_too_often_gets_a_new_message(desk: Desk) -> 
     assert sweep.dead(ANNA.user_id, Kind.SPEECH, job.id) == "dispatched"
     assert now(desk, job).status is Status.QUEUED
     assert [bool(e.dispatch) for e in desk.jobs.events] == [True, True]
+
+
+def test_a_key_with_a_budget_pays_for_the_jobs_that_it_makes(desk: Desk) -> None:
+    """PEERS 8: a text is quoted by its length; of a file nothing is known before it is there."""
+    program = replace(ANNA, key_id="key_1", budget=1_000_000)
+    quoting = Submit(
+        jobs=desk.jobs,
+        media=desk.media,
+        objects=desk.objects,
+        uploads_bucket=UPLOADS,
+        clock=desk.clock,
+        quote=lambda kind, lane, amount: amount / 1000 if kind is Kind.SPEECH else None,
+    )
+    spoken = quoting.speech(program, NewJob(text="x" * 50)).job
+    assert spoken.budget == Budget("key_1", 1_000_000, 50_000)
+    file = FileToCome("a.wav", "audio/wav", 1_000)
+    assert quoting.transcription(program, NewJob(file=file)).job.budget == Budget("key_1", 1_000_000, 0)
+    assert quoting.speech(ANNA, NewJob(text="y")).job.budget is None
+    with pytest.raises(QuotaExceeded):
+        quoting.speech(program, NewJob(text="z" * 951))
+    assert desk.jobs.spent(ANNA.user_id, "2026-11", ["key_1"]) == {"key_1": 50_000}
+
+
+def test_a_key_with_a_budget_retries_its_own_jobs_only(desk: Desk) -> None:
+    """Else the job's cost would be on nobody's budget, or on another's."""
+    mine, other = replace(ANNA, key_id="key_1", budget=1_000_000), replace(ANNA, key_id="key_2", budget=1_000_000)
+    failed = model.fail(desk.submit.speech(mine, NewJob(text="x")).job, Failure("x", "y"), desk.clock()).after
+    for caller in (mine, ANNA):
+        assert retry_by(caller, desk.clock)(failed).after.budget == failed.budget
+    with pytest.raises(Forbidden):
+        retry_by(other, desk.clock)(failed)
+    with pytest.raises(Forbidden):
+        retry_by(mine, desk.clock)(replace(failed, budget=None))

@@ -1,6 +1,6 @@
 import { post, remove } from "../api.js";
 import { html, useState } from "../html.js";
-import { ago, moment, t } from "../i18n.js";
+import { ago, moment, number, t } from "../i18n.js";
 import { confirmed, Dialog, Field, Form } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Pages, usePages } from "../parts/load.js";
@@ -12,13 +12,16 @@ const SCOPES = [
   "documents:write", "media:read", "media:write", "uploads:write", "webhooks:read", "webhooks:write", "devices:read", "devices:write", "account:read",
 ];
 
+const dollars = (usd) => number(usd, { style: "currency", currency: "USD", maximumFractionDigits: usd && usd < 1 ? 4 : 2 });
+
 export default function Keys() {
   const pages = usePages("/v1/api-keys");
   const [dialog, setDialog] = useState(null);
-  const create = ({ name, expires }, form) => {
+  const create = ({ name, expires, budget }, form) => {
     const scopes = [...form.querySelectorAll("input[name=scope]:checked")].map(({ value }) => value);
     if (!scopes.length) throw new Error(t("Choose at least one permission."));
-    return post("/v1/api-keys", { name, scopes, ...(expires ? { expires_at: new Date(`${expires}T23:59:59`).toISOString() } : {}) });
+    const until = expires ? { expires_at: new Date(`${expires}T23:59:59`).toISOString() } : {};
+    return post("/v1/api-keys", { name, scopes, ...until, ...(budget ? { monthly_budget_usd: Number(budget) } : {}) });
   };
   const made = (key) => {
     pages.set((all) => [key, ...all]);
@@ -41,6 +44,7 @@ export default function Keys() {
         <div class="grow">
           <strong dir="auto">${key.name}</strong>
           <span class="small"><bdi class="mono">${key.prefix}…</bdi> · ${key.last_used_at ? t("used {when}", { when: ago(key.last_used_at) }) : t("never used")}${key.expires_at ? ` · ${t("until {when}", { when: moment(key.expires_at) })}` : ""}</span>
+          ${key.monthly_budget_usd != null && html`<span class="small">${t("{spent} of {budget} spent this month", { spent: dollars(key.spent_usd ?? 0), budget: dollars(key.monthly_budget_usd) })}</span>`}
           <span class="small mono">${key.scopes.join(" ")}</span>
         </div>
         <button class="quiet icon-only" aria-label=${t("Delete {name}", { name: key.name })} onClick=${() => erase(key)}><${Icon} name="trash" /></button>
@@ -52,6 +56,7 @@ export default function Keys() {
       <${Form} submit=${create} onDone=${made} button=${t("Create")}>
         <${Field} label=${t("Name")}><input name="name" required maxlength="100" dir="auto" /><//>
         <${Field} label=${t("Good until (optional)")}><input name="expires" type="date" min=${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)} /><//>
+        <${Field} label=${t("US$ per month (optional)")} hint=${t("For jobs of transcription and speech; such a key may do nothing else that costs.")}><input name="budget" type="number" min="0.01" step="any" max="1000000" /><//>
         <fieldset>
           <legend>${t("It may")}</legend>
           <div class="columns">${SCOPES.map((scope) => html`<label class="check"><input type="checkbox" name="scope" value=${scope} /> <span class="mono">${scope}</span></label>`)}</div>

@@ -15,7 +15,7 @@ from antiphon.platform.errors import Unauthorized
 @dataclass(frozen=True)
 class Admitted:
     """``scopes``: of an API key, separated by spaces; empty for a signed-in person. One of ``session_id`` and ``key_id`` is empty.
-    ``expires_at``: of the token or key; None for never."""
+    ``expires_at``: of the token or key; None for never. ``budget``: of the key."""
 
     user_id: str
     tier: str
@@ -24,6 +24,7 @@ class Admitted:
     key_id: str = ""
     scopes: str = ""
     expires_at: datetime | None = None
+    budget: int | None = None
 
 
 class Known:
@@ -55,7 +56,8 @@ class Known:
         if api_keys.stale_use(key, now):
             self._keys.touch(key, now)
         scopes = " ".join(key.scopes)
-        return Admitted(user.id, user.tier, user.role, key_id=key.id, scopes=scopes, expires_at=key.expires_at)
+        found = Admitted(user.id, user.tier, user.role, key_id=key.id, scopes=scopes, expires_at=key.expires_at)
+        return replace(found, budget=key.budget)
 
 
 class Admit:

@@ -63,23 +63,39 @@ class Made:
 
 
 class ApiKeys:
-    """scopes: all there are."""
+    """scopes: all there are; unpriced: those of them that may cost something which no budget counts."""
 
-    def __init__(self, *, keys: KeyStore, clock: Clock, scopes: Collection[str]) -> None:
+    def __init__(
+        self, *, keys: KeyStore, clock: Clock, scopes: Collection[str], unpriced: Collection[str] = frozenset()
+    ) -> None:
         self._keys = keys
         self._clock = clock
         self._scopes = scopes
+        self._unpriced = unpriced
 
     def create(
-        self, user_id: str, *, name: str, scopes: Collection[str], expires_at: datetime | None, seed: str | None = None
+        self,
+        user_id: str,
+        *,
+        name: str,
+        scopes: Collection[str],
+        expires_at: datetime | None,
+        budget: int | None = None,
+        seed: str | None = None,
     ) -> Made:
-        """seed: of a repeated request; it gives the same record a new key, and the lost one ends. Raises Invalid, Conflict ``too_many_keys``."""
+        """seed: of a repeated request; it gives the same record a new key, and the lost one ends. budget: millionths of a dollar a month. Raises
+        Invalid, Conflict ``too_many_keys``."""
         now = self._clock()
         unknown = sorted(set(scopes) - set(self._scopes))
         if unknown or not scopes:
             raise Invalid(
                 f"There is no scope {unknown[0]}." if unknown else "A key needs at least one scope.",
                 fields=(Field("scopes", "Choose of: " + ", ".join(sorted(self._scopes)) + "."),),
+            )
+        if budget is not None and (beyond := sorted(set(scopes) & set(self._unpriced))):
+            raise Invalid(
+                "A budget holds for jobs of transcription and speech; a key that has one may do nothing else that costs.",
+                fields=(Field("scopes", f"Leave out {', '.join(beyond)}, or the budget."),),
             )
         if expires_at is not None and expires_at <= now:
             raise Invalid("The key would have expired already.", fields=(Field("expires_at", "Send a time to come."),))
@@ -97,6 +113,7 @@ class ApiKeys:
             tuple(sorted(set(scopes))),
             now,
             expires_at,
+            budget=budget,
         )
         if known is None:
             self._keys.create(record)

@@ -75,6 +75,7 @@ class KeyRow(Row):
     scopes = UnicodeAttribute()
     created_at = UnicodeAttribute()
     expires_at = UnicodeAttribute(null=True)
+    budget = NumberAttribute(null=True)
 
 
 class KeyRefRow(KeyRow):
@@ -497,6 +498,7 @@ def _plain(key: ApiKey) -> dict[str, Any]:
         "scopes": " ".join(key.scopes),
         "created_at": rfc3339(key.created_at),
         "expires_at": key.expires_at and rfc3339(key.expires_at),
+        "budget": key.budget,
         "ttl": int(key.expires_at.timestamp() + _KEPT_EXPIRED) if key.expires_at else None,
     }
 
@@ -533,6 +535,7 @@ def _key(row: KeyRow) -> ApiKey:
         scopes=tuple(row.scopes.split()),
         created_at=from_rfc3339(row.created_at),
         expires_at=_moment(row.expires_at),
+        budget=None if row.budget is None else int(row.budget),
     )
 
 

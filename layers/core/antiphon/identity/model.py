@@ -100,7 +100,8 @@ class Session:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """``prefix``: its first characters, to tell keys apart; ``hash``: SHA-256 of the whole key, hex; ``expires_at``: None for never."""
+    """``prefix``: its first characters, to tell keys apart; ``hash``: SHA-256 of the whole key, hex; ``expires_at``: None for never;
+    ``budget``: millionths of a dollar that its jobs may cost in a month, None for no limit."""
 
     id: str
     user_id: str
@@ -111,6 +112,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     used_at: datetime | None = None
+    budget: int | None = None
 
 
 def normal_email(text: str) -> str:

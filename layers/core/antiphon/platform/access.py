@@ -206,6 +206,8 @@ ROUTES: Mapping[str, Access] = MappingProxyType(
     }
 )
 SCOPES = frozenset(access.scope for access in ROUTES.values() if access.scope)
+UNPRICED = frozenset({"chat:write", "documents:read", "documents:write", "media:write", "search:read"})
+"""Models are asked, or a function computes, and no price of it is known here: not for keys with a budget."""
 
 
 class NoEntry(LookupError):

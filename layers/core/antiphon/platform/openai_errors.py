@@ -27,6 +27,7 @@ _CODES = {
     "unauthorized": "invalid_api_key",
     "unknown_model": "model_not_found",
     "quota_exceeded": "insufficient_quota",
+    "budget_exceeded": "insufficient_quota",
     "rate_limited": "rate_limit_exceeded",
 }
 

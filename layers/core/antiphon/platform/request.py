@@ -18,7 +18,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 @dataclass(frozen=True)
 class Caller:
     """What the authorizer found. ``key_id``, ``scopes``: of an API key; a device's own key has the id of the device; a signed-in person has a ``session_id``,
-    and may do all that the role allows."""
+    and may do all that the role allows. ``budget``: millionths of a dollar that the jobs of this key may cost in a month; None for no limit."""
 
     user_id: str
     tier: str
@@ -26,6 +26,7 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     key_id: str = ""
     session_id: str = ""
+    budget: int | None = None
 
     @property
     def device_id(self) -> str:
@@ -45,6 +46,7 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
         frozenset((context.get("scopes") or "").split()),
         context.get("key_id") or "",
         context.get("session_id") or "",
+        int(context["budget"]) if context.get("budget") else None,
     )
 
 

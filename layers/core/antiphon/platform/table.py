@@ -8,6 +8,7 @@
 | key          | user#<usr>         | key#<key>                 |                  |                 | expiry   | list newest first                           |
 | key-ref      | apikey#<sha256>    | key                       |                  |                 | expiry   | authorizer; of an API key or a device       |
 | usage        | user#<usr>         | usage#<month or "now">    |                  |                 |          | quotas, own usage                           |
+| spent        | user#<usr>         | usage#<month>#<key>       |                  |                 |          | budget of an API key, list of keys          |
 | federated    | federated#<sha256> | user                      |                  |                 |          | sign-in with Firebase                       |
 | federated of | user#<usr>         | federated#<sha256>        |                  |                 |          | erasure                                     |
 | job          | user#<usr>         | job#<kind>#<job>          | due#job#<shard>  | due time        |          | get by id, list newest first, janitor; administrators by gsi2 |

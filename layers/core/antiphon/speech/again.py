@@ -1,15 +1,30 @@
-"""A job whose message was given up goes back to its lane."""
+"""Jobs that go back to their lane: because somebody asks for it, or because the message was given up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from antiphon.platform.clock import Clock
-from antiphon.platform.errors import NotFound
+from antiphon.platform.errors import Forbidden, NotFound
+from antiphon.platform.request import Caller
 from antiphon.speech import model
 from antiphon.speech.model import Change, Job, Kind, Status
 from antiphon.speech.ports import JobStore
 from antiphon.speech.retrying import change
+
+
+def retry_by(caller: Caller, clock: Clock) -> Callable[[Job], Change]:
+    """What retries a job for this caller. Raises Forbidden: a key with a budget pays for its own jobs, not for others; Conflict as `model.retry`."""
+
+    def decide(job: Job) -> Change:
+        if caller.budget is not None and (job.budget is None or job.budget.key_id != caller.key_id):
+            raise Forbidden(
+                "A key with a budget may retry the jobs that it made; use another for this one.", code="not_of_this_key"
+            )
+        return model.retry(job, clock())
+
+    return decide
 
 
 class RetryDead:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import datetime
 from types import MappingProxyType
@@ -25,13 +25,26 @@ from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
 from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
 from antiphon.speech.measures import event_of
-from antiphon.speech.metering import RUNNING, QuotaExceeded, Usage, counted, kept, month_of, quota_reached
+from antiphon.speech.metering import (
+    BUDGET,
+    RUNNING,
+    QuotaExceeded,
+    Usage,
+    budget_reached,
+    charge,
+    counted,
+    kept,
+    month_of,
+    quota_reached,
+    released,
+)
 from antiphon.speech.model import (
     PARKED,
     SWEEP_AFTER,
     TERMINAL,
     WAITING,
     WORKERS,
+    Budget,
     Change,
     Checkpoint,
     Failure,
@@ -83,6 +96,7 @@ class JobRow(Row):
     error = JSONAttribute(null=True)
     result = JSONAttribute()
     speakers = JSONAttribute(null=True)
+    budget = JSONAttribute(null=True)
     revision = UnicodeAttribute(null=True)
     request_key = UnicodeAttribute(null=True)
     work_key = UnicodeAttribute(null=True)
@@ -197,6 +211,7 @@ def _row_of(rows: type[JobRow], job: Job) -> JobRow:
         copied=job.copied or None,
         ticket=job.ticket,
         speakers=dict(job.speakers) or None,
+        budget=asdict(job.budget) if job.budget else None,
         **values,
     )
 
@@ -227,6 +242,7 @@ def job_of(row: JobRow) -> Job:
         copied=bool(row.copied),
         ticket=None if row.ticket is None else int(row.ticket),
         speakers=MappingProxyType(row.speakers or {}),
+        budget=Budget(**row.budget) if row.budget else None,
         **values,
     )
 
@@ -323,6 +339,7 @@ class DynamoJobStore:
             if media:
                 transaction.save(row_of(self._media, media), condition=self._media.pk.does_not_exist())
             limited[:] = self._usage.add(transaction, after.user_id, month_of(after), wanted, limits)
+            limited.extend(self._usage.charge(transaction, after.user_id, charge(change)))
 
         try:
             self._table.write(fill)
@@ -343,7 +360,7 @@ class DynamoJobStore:
             names = [name for names in full for name in names]
             if RUNNING[after.kind] in names:
                 raise Crowded from error
-            raise self._exceeded(after, wanted, limits, names) from error
+            raise self._exceeded(change, wanted, limits, names) from error
 
     def _hold(self, transaction: TransactWrite, job: Job, holding: Holding) -> None:
         rows = self._holders
@@ -395,9 +412,15 @@ class DynamoJobStore:
             free -= 1
             yield _dispatch_of(row)
 
-    def _exceeded(self, job: Job, wanted: Usage, limits: Mapping[str, int], names: list[str]) -> QuotaExceeded:
+    def _exceeded(self, change: Change, wanted: Usage, limits: Mapping[str, int], names: list[str]) -> QuotaExceeded:
         """The first of these counters that has no room, told to the user's webhooks once a month."""
+        job = change.after
+        if names == [BUDGET] and job.budget:
+            now = system_clock()
+            self._usage.tell(budget_reached(job, job.budget, now))
+            return QuotaExceeded(BUDGET, job.budget.limit, now)
         used = self._usage.of(job.user_id, month_of(job))
+        names = [name for name in names if name != BUDGET]
         full = [n for n in names if getattr(used, n) + getattr(wanted, n) > limits[n]] or names
         now = system_clock()
         self._usage.tell(quota_reached(job.user_id, job.tier, month_of(job), full[0], now))
@@ -514,6 +537,9 @@ class DynamoJobStore:
     def usage(self, user_id: str, month: str) -> Usage:
         return self._usage.of(user_id, month)
 
+    def spent(self, user_id: str, month: str, key_ids: Sequence[str]) -> dict[str, int]:
+        return self._usage.spent(user_id, month, key_ids)
+
     def _forget(self, job: Job) -> None:
         """The row, and what it counted for, once."""
         known: Job | None = job
@@ -527,6 +553,7 @@ class DynamoJobStore:
         def fill(transaction: TransactWrite) -> None:
             transaction.delete(row, condition=self._jobs.version == job.version)
             self._usage.add(transaction, job.user_id, month_of(job), Usage() - kept(job), {})
+            self._usage.charge(transaction, job.user_id, released(job))
 
         return self._table.write_if(fill)
 

@@ -17,7 +17,21 @@ from antiphon.platform.errors import LeaseLost, NotFound
 from antiphon.platform.events import Dispatch, Event
 from antiphon.platform.pages import Page
 from antiphon.speech.measures import event_of
-from antiphon.speech.metering import RUNNING, STANDING, QuotaExceeded, Usage, counted, kept, month_of, quota_reached
+from antiphon.speech.metering import (
+    BUDGET,
+    RUNNING,
+    STANDING,
+    Charge,
+    QuotaExceeded,
+    Usage,
+    budget_reached,
+    charge,
+    counted,
+    kept,
+    month_of,
+    quota_reached,
+    released,
+)
 from antiphon.speech.model import PARKED, TURN, WAITING, WORKERS, Change, Job, Kind, Status
 from antiphon.speech.parts import Part
 from antiphon.speech.ports import (
@@ -51,6 +65,7 @@ class MemoryJobStore:
         self.media: dict[str, Media] = {}
         self._used: dict[tuple[str, str], Usage] = {}
         self._told: set[tuple[str, str, str]] = set()
+        self._spent: dict[tuple[str, str, str], int] = {}
 
     def get(self, user_id: str, kind: Kind, job_id: str) -> Job | None:
         job = self._jobs.get(job_id)
@@ -95,7 +110,10 @@ class MemoryJobStore:
                         self._told.add(told)
                         self.events.append(quota_reached(after.user_id, after.tier, month_of(after), name, now))
                     raise QuotaExceeded(name, limit, now)
+            charged = charge(change)
+            self._check_budget(after, charged)
             self._count(after, wanted)
+            self._charge(after, charged)
             if media:
                 self.media[media.id] = media
             self._jobs[after.id] = after
@@ -182,11 +200,31 @@ class MemoryJobStore:
             gone = self._jobs.pop(job.id, None)
             if gone:
                 self._count(gone, Usage() - kept(gone))
+                self._charge(gone, released(gone))
         return rows + 1
 
     def usage(self, user_id: str, month: str) -> Usage:
         monthly, standing = self._used.get((user_id, month), Usage()), self._used.get((user_id, ""), Usage())
         return replace(monthly, **{name: getattr(standing, name) for name in STANDING})
+
+    def spent(self, user_id: str, month: str, key_ids: Sequence[str]) -> dict[str, int]:
+        return {key: self._spent[user_id, month, key] for key in key_ids if (user_id, month, key) in self._spent}
+
+    def _check_budget(self, job: Job, charged: Charge | None) -> None:
+        if charged is None or charged.room is None or job.budget is None:
+            return
+        if self._spent.get((job.user_id, charged.month, charged.key_id), 0) <= charged.room:
+            return
+        now = job.round_at or job.created_at
+        if (told := (job.user_id, charged.month, charged.key_id)) not in self._told:
+            self._told.add(told)
+            self.events.append(budget_reached(job, job.budget, now))
+        raise QuotaExceeded(BUDGET, job.budget.limit, now)
+
+    def _charge(self, job: Job, charged: Charge | None) -> None:
+        if charged:
+            at = (job.user_id, charged.month, charged.key_id)
+            self._spent[at] = self._spent.get(at, 0) + charged.added
 
     def _count(self, job: Job, change: Usage) -> None:
         for month in ("", month_of(job)):

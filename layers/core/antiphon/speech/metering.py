@@ -8,7 +8,7 @@ is ever given back by a `finally`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from antiphon.identity.tiers import Limits, limits_of
 from antiphon.platform.errors import TooMany
 from antiphon.platform.events import Event
 from antiphon.platform.ids import derived_id, is_id
-from antiphon.speech.model import LISTENING, WORKERS, Change, Job, Kind, Source, Status
+from antiphon.speech.model import LISTENING, WORKERS, Budget, Change, Job, Kind, Source, Status
+from antiphon.speech.prices import usd
 
 if TYPE_CHECKING:
     from antiphon.media.items import Media
@@ -27,6 +28,8 @@ SHOWN: Mapping[str, str] = MappingProxyType({"audio_ms": "audio_seconds"})
 VOID = frozenset({Status.FAILED, Status.CANCELED, Status.EXPIRED})
 """Whoever gets nothing pays nothing."""
 MONTHLY = ("audio_ms", "characters", "tokens")
+BUDGET = "budget"
+"""Not a counter of the user but of one API key: millionths of a dollar that its jobs cost this month."""
 RUNNING: Mapping[Kind, str] = MappingProxyType({kind: f"running_{workers}" for kind, workers in WORKERS.items()})
 """The counter of what workers have in hand, for each kind of job."""
 STANDING = ("open_jobs", "storage_bytes", *dict.fromkeys(RUNNING.values()))
@@ -146,8 +149,62 @@ def counted(change: Change, media: Media | None) -> tuple[Usage, Mapping[str, in
     return delta(change) + Usage(storage_bytes=media.held_bytes), {**enforced(change), "storage_bytes": limit}
 
 
+@dataclass(frozen=True)
+class Charge:
+    """To the budget of an API key, in millionths of a dollar. ``room``: what the counter may show before it; None where it is not refused."""
+
+    key_id: str
+    month: str
+    added: int
+    room: int | None = None
+
+
+def charge(change: Change) -> Charge | None:
+    """What a job was quoted is set aside until it has ended; what it costs beyond that, or without a quote, is added as the worker tells of it.
+
+    Only what begins or goes on is refused: what ends tells what was spent. So a budget is overspent by what workers had in hand of its key when it
+    ended, a chunk of each job.
+    """
+    before, job = change.before, change.after
+    if job.budget is None:
+        return None
+    added = _set_aside(job) - (_set_aside(before) if before else 0)
+    needed = max(added, 0 if job.budget.quoted else 1)
+    begins = job.status is Status.RUNNING or (not job.terminal and (before is None or before.terminal))
+    bound = begins and needed > 0 and BUDGET in change.bounded
+    if not added and not bound:
+        return None
+    return Charge(job.budget.key_id, month_of(job), added, job.budget.limit - needed if bound else None)
+
+
+def released(job: Job) -> Charge | None:
+    """What was set aside for a job that goes before it has ended."""
+    rest = _cost(job) - _set_aside(job)
+    return Charge(job.budget.key_id, month_of(job), rest) if job.budget and rest else None
+
+
+def _set_aside(job: Job) -> int:
+    quoted = job.budget.quoted if job.budget and not job.terminal else 0
+    return max(quoted, _cost(job))
+
+
+def _cost(job: Job) -> int:
+    """What was measured so far."""
+    return micro_usd(usd(job.busy_ms / 1000, job.finished_at or job.started_at or job.created_at))
+
+
+def micro_usd(dollars: float) -> int:
+    return round(dollars * 1_000_000)
+
+
+def budget_reached(job: Job, budget: Budget, now: datetime) -> Event:
+    """As `quota_reached`, for each key."""
+    event = quota_reached(job.user_id, job.tier, month_of(job), f"{BUDGET}:{budget.key_id}", now)
+    return replace(event, data=MappingProxyType({**event.data, "counter": BUDGET, "key_id": budget.key_id}))
+
+
 class QuotaExceeded(TooMany):
-    """Nothing was stored. Codes: ``quota_exceeded``, ``too_many_jobs``. ``counter``: which one."""
+    """Nothing was stored. Codes: ``quota_exceeded``, ``too_many_jobs``, ``budget_exceeded``. ``counter``: which one."""
 
     code, title = "quota_exceeded", "The quota is used up"
     retryable = False
@@ -161,6 +218,9 @@ class QuotaExceeded(TooMany):
             case "storage_bytes":
                 detail = f"This needs more than what is left of {limit:,} bytes; delete jobs that you do not need."
                 wait = SOON
+            case "budget":
+                detail = f"This needs more than what is left of the {limit / 1_000_000:,.6g} US$ that this API key may spend in a month."
+                code = "budget_exceeded"
             case "audio_ms":
                 detail = f"This needs more than what is left of this month's {limit // 60_000:,} minutes of audio."
             case _:

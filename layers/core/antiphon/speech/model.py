@@ -93,7 +93,15 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     }
 )
 BOUNDED = frozenset(
-    {"open_jobs", "storage_bytes", "audio_ms", "characters", "tokens", *(f"running_{w}" for w in WORKERS.values())}
+    {
+        "open_jobs",
+        "storage_bytes",
+        "audio_ms",
+        "characters",
+        "tokens",
+        "budget",
+        *(f"running_{w}" for w in WORKERS.values()),
+    }
 )
 UPLOAD_WINDOW = timedelta(hours=24)
 """How long a job waits for its upload; the presigned POST itself is shorter, so that a slow client may ask for a new one."""
@@ -140,6 +148,16 @@ class Checkpoint:
 
     position: float = 0.0
     count: int = 0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Of the API key that asked for a job, which pays for all that workers spend on it. ``limit``: of a month, and ``quoted``: of this job, as far as
+    it could be told when it was made; both in millionths of a dollar. What was quoted is set aside until the job has ended."""
+
+    key_id: str
+    limit: int
+    quoted: int = 0
 
 
 @dataclass(frozen=True)
@@ -193,6 +211,7 @@ class Job:
     metered_at: datetime | None = None
     speakers: Mapping[str, str] = field(default_factory=dict)
     """Names that the owner gave to the engine's labels."""
+    budget: Budget | None = None
     revision: str | None = None
     """Of the last change that the owner made to names and texts: two that were made at once are told apart by it."""
 

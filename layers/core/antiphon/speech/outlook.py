@@ -25,6 +25,15 @@ def no_ticket(kind: Kind, lane: str) -> int | None:
     return None
 
 
+Quote = Callable[[Kind, str, float], float | None]
+"""Of a kind, lane and amount: dollars."""
+
+
+def no_quote(kind: Kind, lane: str, amount: float) -> float | None:
+    """Where nobody looks at the pace."""
+    return None
+
+
 MEASURED = frozenset({Kind.TRANSCRIPTION, Kind.SPEECH})
 """Kinds whose lanes and workers are looked at."""
 
@@ -80,6 +89,15 @@ def cost_of(job: Job) -> Cost | None:
         return None
     seconds = job.busy_ms / 1000
     return Cost(round(seconds, 3), usd(seconds, job.finished_at or job.started_at or job.created_at))
+
+
+def quotes(paces: Paces, clock: Clock) -> Quote:
+    """As the lane goes at the moment."""
+
+    def quote(kind: Kind, lane: str, amount: float) -> float | None:
+        return usd(amount * paces.get(kind, lane).unit_ms / 1000, clock()) if kind in MEASURED else None
+
+    return quote
 
 
 class Outlooks:

@@ -146,6 +146,9 @@ class JobStore(Protocol):
     def usage(self, user_id: str, month: str) -> Usage:
         """What is counted for the user. month: ``2026-11``; what stands at the moment is the same in each."""
 
+    def spent(self, user_id: str, month: str, key_ids: Sequence[str]) -> dict[str, int]:
+        """Millionths of a dollar that the jobs of these API keys cost in the month, or are expected to; without those of which nothing is known."""
+
     def delete(self, job: Job) -> int:
         """Remove chunks, marks, holdings and at last the job itself; gives the number of rows. Safe to repeat."""
 

@@ -12,10 +12,10 @@ from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Field, NotFound, TooLarge, Unavailable, Unsupported
 from antiphon.platform.ids import new_id
 from antiphon.platform.request import Caller
-from antiphon.speech.metering import VOID, QuotaExceeded
-from antiphon.speech.model import EMPTY, FETCHING, Job, Kind, Source, Status, create
+from antiphon.speech.metering import VOID, QuotaExceeded, micro_usd
+from antiphon.speech.model import EMPTY, FETCHING, Budget, Job, Kind, Source, Status, create
 from antiphon.speech.once import ALONE, FOR, FOR_URL, request_key, text_content
-from antiphon.speech.outlook import Ticket, no_ticket
+from antiphon.speech.outlook import Quote, Ticket, no_quote, no_ticket
 from antiphon.speech.parts import PARTS_ABOVE, PartedUpload, Parts
 from antiphon.speech.ports import Holding, JobStore, Objects, Stale, Taken, Upload
 from antiphon.speech.retrying import ROUNDS
@@ -71,15 +71,17 @@ class Submit:
         uploads_bucket: str,
         clock: Clock,
         ticket: Ticket = no_ticket,
+        quote: Quote = no_quote,
         parts: Parts | None = None,
     ) -> None:
-        """parts: for files that are too large for one request; without it all come in one."""
+        """quote: of what a key with a budget asks for. parts: for files that are too large for one request; without it all come in one."""
         self._jobs = jobs
         self._media = media
         self._objects = objects
         self._bucket = uploads_bucket
         self._clock = clock
         self._ticket = ticket
+        self._quote = quote
         self._parts = parts
 
     def transcription(self, caller: Caller, new: NewJob, seed: str | None = None) -> Submitted:
@@ -163,10 +165,14 @@ class Submit:
         """Seconds of audio or characters, where they are known before anything is done. Raises what the request itself would for its source."""
         if new.media_id:
             self._source(caller, new.media_id)
-            media = self._media.get(caller.user_id, new.media_id)
-            return media.facts.duration if kind is Kind.TRANSCRIPTION and media and media.facts else None
         if new.file:
             check_file(new.file, caller.tier, text=False)
+        return self._known_amount(caller, kind, new)
+
+    def _known_amount(self, caller: Caller, kind: Kind, new: NewJob) -> float | None:
+        if new.media_id:
+            media = self._media.get(caller.user_id, new.media_id)
+            return media.facts.duration if kind is Kind.TRANSCRIPTION and media and media.facts else None
         return float(len(new.text)) if new.text is not None else None
 
     def upload(self, job: Job) -> Upload | PartedUpload | None:
@@ -258,6 +264,7 @@ class Submit:
             callback_url=new.callback_url,
             request_id=new.request_id,
             request_key=key,
+            budget=self._budget(kind, caller, new),
             ticket=self._ticket(kind, limits_of(caller.tier).lane) if source else None,
         )
         change, lasts = create(job, now), FOR_URL if "url" in options else FOR
@@ -276,6 +283,13 @@ class Submit:
                 return Submitted(stored)  # an earlier request with this Idempotency-Key came so far before it crashed
             return Submitted(change.after)
         raise Unavailable("The same is asked for too often at the moment; repeat.", retry_after=1)
+
+    def _budget(self, kind: Kind, caller: Caller, new: NewJob) -> Budget | None:
+        if caller.budget is None:
+            return None
+        amount = self._known_amount(caller, kind, new)
+        quoted = None if amount is None else self._quote(kind, limits_of(caller.tier).lane, amount)
+        return Budget(caller.key_id, caller.budget, micro_usd(quoted or 0))
 
 
 def job_id_of(seed: str | None) -> str:

@@ -1,8 +1,8 @@
-"""What a user has used: one row per month, and one of what is so at the moment."""
+"""What a user has used: one row per month, one of what is so at the moment, and one per month for each API key that has a budget."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
@@ -13,7 +13,7 @@ from pynamodb.transactions import TransactWrite
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.table import Row, Table, conditions_failed
-from antiphon.speech.metering import MONTHLY, STANDING, Usage
+from antiphon.speech.metering import BUDGET, MONTHLY, STANDING, Charge, Usage
 
 NOW = "usage#now"
 
@@ -30,11 +30,13 @@ class UsageRow(Row):
     running_speech = NumberAttribute(null=True)
     running_document = NumberAttribute(null=True)
     running_edit = NumberAttribute(null=True)
+    micro_usd = NumberAttribute(null=True)
     told = UnicodeSetAttribute(null=True)
 
 
-def month_key(month: str) -> str:
-    return f"usage#{month}"
+def month_key(month: str, key_id: str = "") -> str:
+    """key_id: of an API key with a budget."""
+    return f"usage#{month}#{key_id}" if key_id else f"usage#{month}"
 
 
 class DynamoUsage:
@@ -85,14 +87,36 @@ class DynamoUsage:
             added.append(limited)
         return added
 
+    def charge(self, transaction: TransactWrite, user_id: str, charge: Charge | None) -> list[tuple[str, ...]]:
+        """As `add`, to the budget of a key."""
+        if charge is None:
+            return []
+        rows = self._rows
+        condition: Any = None
+        if charge.room is not None:
+            condition = rows.micro_usd <= charge.room
+            if charge.room >= 0:
+                condition = rows.micro_usd.does_not_exist() | condition
+        actions: list[Action] = [rows.row.set("usage"), rows.micro_usd.add(charge.added)]
+        transaction.update(
+            rows(f"user#{user_id}", month_key(charge.month, charge.key_id)), actions, condition=condition
+        )
+        return [(BUDGET,)]
+
+    def spent(self, user_id: str, month: str, key_ids: Sequence[str]) -> dict[str, int]:
+        """Millionths of a dollar that the jobs of these keys cost in the month, or are expected to; those of which there is nothing are not in it."""
+        wanted = [(f"user#{user_id}", month_key(month, key_id)) for key_id in key_ids]
+        return {row.sk.rsplit("#", 1)[1]: int(row.micro_usd or 0) for row in self._rows.batch_get(wanted)}
+
     def check_full(self, transaction: TransactWrite, user_id: str, name: str, limit: int) -> None:
         """The transaction is only done while this counter of what is so at the moment has reached its limit."""
         full = getattr(self._rows, name) >= limit
         transaction.condition_check(self._rows, f"user#{user_id}", NOW, condition=full)
 
     def tell(self, event: Event) -> None:
-        """event: `quota_reached`; written unless the owner heard of this counter this month before."""
-        rows, month, counter = self._rows, event.data["month"], event.data["counter"]
+        """event: `quota_reached` or `budget_reached`; written unless the owner heard of this counter, or key, this month before."""
+        rows, month = self._rows, event.data["month"]
+        counter = event.data.get("key_id") or event.data["counter"]
         told: list[Action] = [rows.row.set("usage"), rows.told.add({counter})]
 
         def fill(transaction: TransactWrite) -> None:

@@ -222,12 +222,26 @@ class Worker:
                 if not self._parked(job):
                     continue
                 return Outcome("deleted")
+            except QuotaExceeded as error:  # the budget of its key has ended while it waited
+                if self._refused(job, error):
+                    return Outcome("deleted")
+                continue
             except Conflict:  # it waits for its upload: no message should be here
                 return Outcome("deleted")
             self._logger.info(
                 "claimed", extra={"job_id": job.id, "attempt": change.after.attempts, "request_id": message.request_id}
             )
             return change.after
+
+    def _refused(self, job: Job, error: QuotaExceeded) -> bool:
+        """False where it was changed meanwhile."""
+        failure, _ = verdict(error)
+        try:
+            self._store.apply(model.fail(job, failure, self._clock()))
+        except Stale:
+            return False
+        self._logger.info("not begun", extra={"job_id": job.id, "code": failure.code})
+        return True
 
     def _parked(self, job: Job) -> bool:
         """Whether it waits for its turn now: the publisher sends it a message when one of its owner's has ended, so none is received in vain."""
