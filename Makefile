@@ -5,7 +5,7 @@ SETUP = @python=$$(sh infra/local/find_python.sh) && "$$python" infra/local/setu
 PYTHON_HERE = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench bench-gpu models web restore restore-objects redrive admin lint deploy-check openapi costs format lock clean setup-run setup-dev setup-tests
+.PHONY: help run demo test bench bench-gpu models web voices restore restore-objects redrive admin lint deploy-check openapi costs format lock clean setup-run setup-dev setup-tests
 
 help:  ## What can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ web: setup-dev  ## Bring the web app into the bucket of a stack in the cloud (ST
 
 lint: setup-dev  ## Style and dependency rules
 	@exec $(PYTHON_HERE) -m infra.local.checks lint
+
+voices: setup-dev  ## Wake a synthesizer of a stack in the cloud once, to make the samples of the voices (STACK=antiphon-prod)
+	@exec $(PYTHON_HERE) -m infra.voices $(STACK)
 
 restore: setup-dev  ## Bring rows of a restored table into a stack's own (FROM=…, STACK=…, OVER=--over; infra/restore.md)
 	@exec $(PYTHON_HERE) -m infra.restore $(FROM) $(STACK) $(OVER)
