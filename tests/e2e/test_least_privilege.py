@@ -65,6 +65,7 @@ RARE = {
         for role in ("Reader", "Editor")
     },
     ("Publisher", "Turns"): "only when a user has more jobs at once than the tier lets run",
+    ("Janitor", "Report"): "only when a run has failed three times",
     ("Janitor", "Due"): "counted where the janitor ran; a run of the suite may be over before its minute",
 }
 """Statements whose moment does not come in a run of minutes; unit and integration tests hold what they are for."""

@@ -16,10 +16,6 @@ from tests.infra.system import ROOT, Resource, System, looped, source
 EVERYTHING = {
     ("api/SigningKey", "AccountDecidesByItsPolicies"): "or nobody could manage the key; * is the key itself",
     ("keys/DataKey", "AccountDecidesByItsPolicies"): "as for the other key",
-    (
-        "keys/DataKey",
-        "ByTheServicesThatStore",
-    ): "* is the key; by services of the account that store something, and only through them",
     ("keys/DataKey", "Logs"): "* is the key; for our own log groups",
     ("keys/DataKey", "Senders"): "* is the key; for what these services send on behalf of the account",
 }
@@ -58,6 +54,9 @@ def role_statements(system: System) -> Iterator[tuple[Resource, dict[str, Any]]]
         for policy in role.properties.get("Policies", []):
             for statement in listed(policy["PolicyDocument"]["Statement"]):
                 yield role, statement
+    for policy in system.all("AWS::IAM::ManagedPolicy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            yield policy, statement
 
 
 def resource_statements(system: System) -> Iterator[tuple[Resource, dict[str, Any]]]:
@@ -96,11 +95,11 @@ def test_a_resource_that_lets_anybody_do_everything_is_named_with_its_reason(clo
 
 
 def test_nobody_uses_the_key_of_the_data_but_through_the_service_that_stores_them(cloud: System) -> None:
-    """So that a role needs no right to the key beside the one to the row, the object or the message; and none is of use without that."""
-    (statement,) = [s for _, s in resource_statements(cloud) if s["Sid"] == "ByTheServicesThatStore"]
-    condition = statement["Condition"]["StringEquals"]
-    assert condition["kms:CallerAccount"] == "${AWS::AccountId}"
-    assert {service.split(".")[0] for service in condition["kms:ViaService"]} == {
+    """So that a role needs no right of its own to the key beside the one to the row, the object or the message; and none is of use without that."""
+    (policy,) = cloud.all("AWS::IAM::ManagedPolicy")
+    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == [cloud.resources["keys/DataKey"].attribute("Arn")]
+    assert {service.split(".")[0] for service in statement["Condition"]["StringEquals"]["kms:ViaService"]} == {
         "dynamodb",
         "ecr",
         "lambda",
@@ -109,11 +108,13 @@ def test_nobody_uses_the_key_of_the_data_but_through_the_service_that_stores_the
         "sns",
         "sqs",
     }
-    assert not [action for action in statement["Action"] if "*" in action]
-    direct = {
-        role.name for role, s in role_statements(cloud) if {"kms:Decrypt", "kms:GenerateDataKey"} & set(s["Action"])
+    assert not [action for action in statement["Action"] if "*" in action or "Grant" in action]
+    using = {
+        owner.name for owner, s in role_statements(cloud) if {"kms:Decrypt", "kms:GenerateDataKey"} & set(s["Action"])
     }
-    assert direct == {"api/WebhooksRole", "jobs/DeliveryRole"}, "who seals and opens the secrets of webhooks: 0034"
+    assert using == {policy.name, "api/WebhooksRole", "jobs/DeliveryRole"}, (
+        "who seals and opens the secrets of webhooks: 0034"
+    )
 
 
 def test_a_service_may_only_act_for_what_is_ours(production: System) -> None:
@@ -145,8 +146,8 @@ def test_a_service_may_only_act_for_what_is_ours(production: System) -> None:
 def test_nothing_is_open_to_everybody(cloud: System) -> None:
     """I-07: no policy lets a stranger in, and no function has an address of its own."""
     for resource, statement in resource_statements(cloud):
-        if statement["Effect"] == "Allow" and statement["Principal"] in ("*", {"AWS": "*"}):
-            assert (resource.name, statement["Sid"]) == ("keys/DataKey", "ByTheServicesThatStore")
+        if statement["Effect"] == "Allow":
+            assert statement["Principal"] not in ("*", {"AWS": "*"}), resource.name
     for permission in cloud.all("AWS::Lambda::Permission"):
         assert permission.properties["Principal"].endswith(".amazonaws.com"), permission.name
     assert not [each.name for each in cloud.resources.values() if each.kind == "AWS::Lambda::Url"]
@@ -159,7 +160,8 @@ def test_each_role_is_taken_by_one_service(cloud: System) -> None:
         assert statement["Principal"] == {"Service": others.get(role.name, "lambda.amazonaws.com")}
         assert statement["Action"] == "sts:AssumeRole"
         if role.name not in OF_AWS:
-            assert "ManagedPolicyArns" not in role.properties, f"{role.name}: managed policies hold wildcards"
+            (managed,) = role.properties["ManagedPolicyArns"]
+            assert managed == "<keys/DataKeyUse>", f"{role.name}: the managed policies of AWS hold wildcards"
 
 
 def test_only_the_roles_of_workers_can_be_lent_to_another_principal() -> None:

@@ -136,8 +136,25 @@ def test_every_schedule_says_when_it_could_not_call(cloud: System) -> None:
             )
 
 
+def test_what_a_schedule_calls_leaves_dead_letters_when_it_fails(cloud: System) -> None:
+    """I-03: Lambda takes such a call and answers at once, so the schedule's own dead letters would never hear of a failure."""
+    scheduled = {
+        cloud.called(target["Arn"]).name: target["DeadLetterConfig"]["Arn"]
+        for rule in cloud.all("AWS::Events::Rule")
+        for target in rule.properties["Targets"]
+    }
+    for function in cloud.all("AWS::Lambda::Function"):
+        letters = function.properties.get("DeadLetterConfig", {}).get("TargetArn")
+        assert letters == scheduled.get(function.name), function.name
+        if letters:
+            role = cloud.of(function.properties["Role"])
+            (policy,) = role.properties["Policies"]
+            (may,) = [each for each in policy["PolicyDocument"]["Statement"] if letters in each["Resource"]]
+            assert may["Action"] == ["sqs:SendMessage"]
+
+
 def test_every_function_that_nobody_waits_for_is_called_by_a_queue_a_stream_or_a_schedule(cloud: System) -> None:
-    """So that no call is of Lambda's own asynchronous kind, which would need a destination of its own."""
+    """So that no call but the schedule's is of Lambda's own asynchronous kind, which needs dead letters of its own."""
     waited_for = {cloud.called(p.properties["FunctionName"]).name for p in cloud.all("AWS::Lambda::Permission")}
     polled = {cloud.of(m.properties["FunctionName"]).name for m in cloud.all("AWS::Lambda::EventSourceMapping")}
     assert waited_for | polled == {function.name for function in cloud.all("AWS::Lambda::Function")}
