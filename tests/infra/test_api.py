@@ -83,6 +83,48 @@ def test_the_api_is_bounded_and_does_not_log_what_people_say(cloud: System) -> N
     assert all_methods["DataTraceEnabled"] is False
 
 
+def error_logs(system: System) -> set[tuple[str, str]]:
+    """(level, stage), of both gateways."""
+    (stage,) = system.all("AWS::ApiGateway::Stage")
+    (sockets,) = system.all("AWS::ApiGatewayV2::Stage")
+    (settings,) = stage.properties["MethodSettings"]
+    return {
+        (settings["LoggingLevel"], stage.name),
+        (sockets.properties["DefaultRouteSettings"]["LoggingLevel"], sockets.name),
+    }
+
+
+def test_what_goes_wrong_in_the_gateway_is_logged_where_it_ends_and_without_what_was_said(cloud: System) -> None:
+    """I-07, api_gw_execution_logging_enabled: the gateway would make the group itself, for ever, if the stage did not wait for ours."""
+    (stage,) = cloud.all("AWS::ApiGateway::Stage")
+    (sockets,) = cloud.all("AWS::ApiGatewayV2::Stage")
+    assert error_logs(cloud) == {("ERROR", stage.name), ("ERROR", sockets.name)}
+    assert sockets.properties["DefaultRouteSettings"]["DataTraceEnabled"] is False
+    for waiting, name in (
+        (
+            stage.properties["Variables"]["errors"],
+            f"API-Gateway-Execution-Logs_<api/Api>/{stage.properties['StageName']}",
+        ),
+        (
+            sockets.properties["StageVariables"]["errors"],
+            f"/aws/apigateway/<realtime/Sockets>/{sockets.properties['StageName']}",
+        ),
+    ):
+        assert cloud.of(waiting).properties["LogGroupName"] == name
+
+
+def test_where_the_gateways_errors_are_not_wanted_there_is_no_group_for_them() -> None:
+    quiet = System({"GatewayErrorLogs": "false"})
+    assert {level for level, _ in error_logs(quiet)} == {"OFF"}
+    assert not {"api/ErrorLogs", "realtime/SocketsErrorLogs"} & set(quiet.resources)
+
+
+def test_a_stack_that_goes_takes_no_logs_from_the_others_of_its_account(cloud: System) -> None:
+    """I-07: an account has one role for the logs of all its gateways."""
+    for name in ("api/GatewayLogs", "api/GatewayLogsRole"):
+        assert cloud.resources[name].policies == ("Retain", "Retain")
+
+
 SAID = re.compile(r"\$context\.([A-Za-z.]+)")
 
 

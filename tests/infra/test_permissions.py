@@ -126,8 +126,13 @@ def test_a_service_may_only_act_for_what_is_ours(production: System) -> None:
             services += 1
             condition = statement["Condition"]
             if resource.kind == "AWS::KMS::Key" and statement["Sid"] == "Logs":
-                (group,) = condition["ArnLike"].values()
-                assert group.endswith(":${AWS::AccountId}:log-group:/antiphon/${AWS::StackName}/*")
+                (groups,) = condition["ArnLike"].values()
+                ours = ":${AWS::AccountId}:log-group:"
+                assert [group.partition(ours)[2] for group in groups] == [
+                    "/antiphon/${AWS::StackName}/*",
+                    "API-Gateway-Execution-Logs_*/live",
+                    "/aws/apigateway/*/ws",
+                ]
                 continue
             if resource.kind in ("AWS::KMS::Key", "AWS::SNS::TopicPolicy"):
                 assert condition["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}, resource.name
