@@ -30,9 +30,10 @@ STAMP = "antiphon.stamp"
 
 @dataclass(frozen=True)
 class Image:
-    """``steps``: command lines of RUN that build it; ``environment``: of its process; ``command``: that process; ``health``: its check."""
+    """``base``: what it begins at; ``steps``: command lines of RUN that build it; ``environment``: of its process; ``command``: that process; ``health``: its check."""
 
     name: str
+    base: str = ""
     steps: tuple[tuple[str, ...], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
@@ -58,7 +59,8 @@ def read(name: str) -> Image:
         environment |= stage.line_envs
     return Image(
         name,
-        tuple(step for step in steps if "infra/images/build.py" in step),
+        next(value.removeprefix("BASE=") for what, value in found if what == "ARG"),
+        tuple(step for step in steps if step[1].startswith("infra/images/")),
         {key: value for key, value in environment.items() if not key.startswith("UV_")},
         tuple(json.loads(next(value for what, value in found if what == "ENTRYPOINT"))),
         tuple(json.loads(health[health.index("[") :])),
@@ -90,15 +92,19 @@ def build(name: str) -> Image:
         if "environment" in step:
             environment(image, words)
         else:
-            subprocess.run(words, cwd=ROOT, check=True)
+            subprocess.run(on_locks(image, words), cwd=ROOT, env={**os.environ, "BASE": image.base}, check=True)
     return image
+
+
+def on_locks(image: Image, words: list[str]) -> list[str]:
+    """These words with the lock that was installed here in place of the image's."""
+    installed = {f"infra/locks/{image.name}.txt": [str(image.folder / "cpu.txt")]}
+    return [each for word in words for each in installed.get(word, [] if word.startswith("infra/locks/") else [word])]
 
 
 def environment(image: Image, words: list[str]) -> None:
     folder = Path(words[-1])
-    locks = [word for word in words if word.startswith("infra/locks/")]
-    own = f"infra/locks/{image.name}.txt"
-    assert own in locks
+    assert f"infra/locks/{image.name}.txt" in words
     for torch in (CPU_LOCK, CUDA_LOCK):
         text = cpu_lock(image.name, torch)
         stamp = hashlib.sha256((text + (ROOT / "infra/images/build.py").read_text()).encode()).hexdigest()
@@ -107,8 +113,7 @@ def environment(image: Image, words: list[str]) -> None:
         lock = image.folder / "cpu.txt"
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write_text(text)
-        command = [str(lock) if word == own else word for word in words if word == own or word not in locks]
-        done = subprocess.run(command, cwd=ROOT, env=with_wheels(), check=torch is CUDA_LOCK)
+        done = subprocess.run(on_locks(image, words), cwd=ROOT, env=with_wheels(), check=torch is CUDA_LOCK)
         if done.returncode == 0:
             break
         print("No CPU build of torch is at hand; taking the CUDA build (2 GB) …", file=sys.stderr, flush=True)

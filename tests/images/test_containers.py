@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
+import subprocess
 import wave
 from itertools import groupby
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from antiphon.engines.ports import SAMPLE_RATE
 from antiphon.speech.model import Kind, Status
@@ -18,6 +21,7 @@ from tests.images.account import RESULTS, SmallAccount
 from tests.images.conftest import Built
 from tests.images.container import Container, until
 from tests.images.tiny_models import PHRASE
+from tests.infra.cyclonedx import complaints
 
 pytestmark = pytest.mark.timeout(600)  # an environment, models and two starts of torch, on whatever machine
 
@@ -116,3 +120,18 @@ def test_a_container_whose_models_are_nowhere_says_where_they_should_be(
     (said,) = [line["detail"] for line in container.said if line["message"] == "cannot start"]
     assert "s3://operators-models/elsewhere/kokoro/" in said
     assert "make models" in said
+
+
+def test_an_image_says_what_it_is_made_of(built: Built) -> None:
+    """I-10: all that its Python finds, and nothing else."""
+    image = built.image
+    text = Path(image.here("/app/sbom.json")).read_text()
+    assert complaints(text) == ""
+    code = (
+        "from importlib.metadata import distributions as d; print(*(f'{p.name}=={p.version}' for p in d()), sep='\\n')"
+    )
+    done = subprocess.run([image.here(image.command[0]), "-Ic", code], capture_output=True, text=True, check=True)
+    there = {canonicalize_name(line.split("==")[0]) + "==" + line.split("==")[1] for line in done.stdout.splitlines()}
+    libraries = [each for each in json.loads(text)["components"] if each["type"] == "library"]
+    assert {f"{each['name']}=={each['version']}" for each in libraries} == there
+    assert {"torch", "numpy"} <= {each["name"] for each in libraries}

@@ -35,7 +35,8 @@ def models(name: str) -> Lock:
 
 @each
 def test_every_stage_begins_at_one_base_of_an_exact_digest(name: str) -> None:
-    (base,) = [value.removeprefix("BASE=") for value in values(name, "ARG")]
+    base, *again = [value.removeprefix("BASE=") for value in values(name, "ARG")]
+    assert again == ["BASE"], "for the step that describes the image"
     assert re.fullmatch(r"\S+:12\.8\.\d+-base-ubuntu24\.04@sha256:[0-9a-f]{64}", base)
     stages = [value.split(" AS ") for value in values(name, "FROM")]
     own = {stage[1] for stage in stages if len(stage) == 2}
