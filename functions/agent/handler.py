@@ -11,6 +11,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from wiring import work
 
+from antiphon.platform.segments import part_of_trace
+
 logger = Logger(service="agent", use_rfc3339=True, utc=True)
 
 
@@ -23,7 +25,8 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
         request_id = attribute.string_value if attribute else None
         try:
             message = json.loads(record.body)
-            outcome = work()(message["user_id"], message["job_id"], remaining)
+            with part_of_trace("work", message["job_id"]):
+                outcome = work()(message["user_id"], message["job_id"], remaining)
         except Exception:
             logger.exception("not worked on", message_id=record.message_id, request_id=request_id)
             raise

@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from wiring import deliverer
 
-from antiphon.webhooks.model import Errand
+from antiphon.platform.segments import job_of, part_of_trace
+from antiphon.webhooks.model import Delivery, Errand
 
 logger = Logger(service="delivery", use_rfc3339=True, utc=True)
 
@@ -21,7 +22,9 @@ def attempt(record: SQSRecord) -> None:
     request_id = attribute.string_value if attribute else None
     try:
         errand = Errand(**json.loads(record.body))
-        delivery = deliverer().deliver(errand, request_id=request_id)
+        with part_of_trace("deliver") as part:
+            delivery = deliverer().deliver(errand, request_id=request_id)
+            part.job_id = job_told(delivery) if delivery else None
     except Exception:
         logger.exception("not attempted", message_id=record.message_id, request_id=request_id)
         raise
@@ -39,6 +42,11 @@ def attempt(record: SQSRecord) -> None:
         ms=last.duration_ms if last else None,
         request_id=request_id,
     )
+
+
+def job_told(delivery: Delivery) -> str | None:
+    """The job that the event is about."""
+    return job_of(json.loads(delivery.body)["data"].get("id"))
 
 
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:

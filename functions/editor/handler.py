@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wiring import wiring
 
 from antiphon.media.items import INSPECTION
+from antiphon.platform.segments import part_of_trace
 from antiphon.speech.model import Kind
 from antiphon.work.queue import Message
 
@@ -48,7 +49,8 @@ def _take(record: SQSRecord, lambda_context: LambdaContext) -> None:
         job_id=body["job_id"],
         request_id=request.string_value if request else None,
     )
-    outcome = wiring().deliver(message, lambda_context.get_remaining_time_in_millis() / 1000)
+    with part_of_trace("work", message.job_id):
+        outcome = wiring().deliver(message, lambda_context.get_remaining_time_in_millis() / 1000)
     logger.info("edit left", outcome=outcome.what, job_id=message.job_id, request_id=message.request_id)
     if outcome.what != "deleted":
         raise Later(outcome.what)

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from wiring import fetch, queue
 
+from antiphon.platform.segments import part_of_trace
 from antiphon.speech.fetch import Again
 from antiphon.speech.model import Kind
 
@@ -21,7 +22,8 @@ def take(record: SQSRecord) -> None:
     body = json.loads(record.body)
     tries = int(record.attributes.approximate_receive_count)
     try:
-        outcome = fetch()(body["user_id"], Kind.TRANSCRIPTION, body["job_id"], tries)
+        with part_of_trace("fetch", body["job_id"]):
+            outcome = fetch()(body["user_id"], Kind.TRANSCRIPTION, body["job_id"], tries)
     except Again as again:
         client, url = queue()
         client.change_message_visibility(

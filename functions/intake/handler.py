@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from wiring import arrive
 
+from antiphon.platform.segments import part_of_trace
 from antiphon.speech.arrive import arrival_of
 from antiphon.speech.model import Job
 
@@ -26,7 +27,9 @@ def take(record: SQSRecord) -> None:
         if notified["eventName"].startswith("ObjectCreated:"):
             arrival = arrival_of(notified)
             jobs: list[Job] = []
-            outcome = arrive()(arrival, jobs.append)
+            with part_of_trace("arrive") as part:
+                outcome = arrive()(arrival, jobs.append)
+                part.job_id = jobs[0].id if jobs else None
             place, _, rest = arrival.key.partition("/")
             logger.info(
                 "arrival",

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from wiring import publisher, set_aside
 
 from antiphon.platform.outbox import event_of_image
+from antiphon.platform.segments import job_of, part_of_trace
 
 DEFECTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What our own code raises over a row that it cannot read; what AWS and the network raise is none of these."""
@@ -28,7 +29,8 @@ def forward(record: DynamoDBRecord) -> None:
     work = publisher()  # that it cannot be put together is not the row's fault
     try:
         event = event_of_image(image)
-        deliveries = work.publish(event)
+        with part_of_trace("publish", job_of(event.dispatch and event.dispatch.job_id, event.data.get("id"))):
+            deliveries = work.publish(event)
     except DEFECTS as defect:
         # Trying again would not help, and would keep all events behind it waiting.
         logger.exception("set aside", event_id=image["sk"]["S"])

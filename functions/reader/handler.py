@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from wiring import wiring
 
+from antiphon.platform.segments import part_of_trace
 from antiphon.work.queue import message_of
 
 
@@ -17,7 +18,9 @@ class NotDone(Exception):
 
 
 def take(record: SQSRecord) -> None:
-    outcome = wiring().worker.deliver(wiring().lane, message_of(record.raw_event))
+    message = message_of(record.raw_event)
+    with part_of_trace("work", message.job_id):
+        outcome = wiring().worker.deliver(wiring().lane, message)
     if outcome.what != "deleted":
         raise NotDone(outcome.what)
 

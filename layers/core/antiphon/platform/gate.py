@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from antiphon.platform.clock import Clock
 from antiphon.platform.errors import Forbidden
 from antiphon.platform.limits import CREATIONS, KEYS, TOTAL, Allowance, Limiter, network_of, spend
 from antiphon.platform.request import Caller, caller_of, client_address
+from antiphon.platform.segments import tell
+from antiphon.platform.trace import header_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -111,10 +114,17 @@ class Gate:
     def leave(
         self, let_in: Pass, event: Mapping[str, Any], ended: Ended, request_id: str, ms: int, logger: Logger
     ) -> None:
-        """Notes what was changed, or was not. Where the table cannot take the entry, the log has it: the change itself is made."""
+        """Notes what was changed, or was not, and tells the trace the job that it was about. Where the table cannot take the entry, the log has it: the change itself is made."""
         if let_in.caller is None or let_in.access.action is None:
             return
         target = (event.get("pathParameters") or {}).get("id") or ended.target
+        tell(
+            "request",
+            target,
+            time.time() - ms / 1000,
+            fault=ended.outcome.startswith("5"),
+            header=header_of(event.get("headers") or {}),
+        )
         try:
             self._note(let_in.caller, let_in.address, let_in.access.action, target, ended.outcome, request_id, ms)
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _TRACE = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}")
@@ -13,6 +14,11 @@ def trace_of(header: str) -> str | None:
     """header: ``X-Amzn-Trace-Id``, as API Gateway writes it; a caller's own trace goes on."""
     found = _ROOT.search(header)
     return found[1] if found else None
+
+
+def header_of(headers: Mapping[str, str]) -> str:
+    """``X-Amzn-Trace-Id``, empty where a request has none."""
+    return next((value for name, value in headers.items() if name.lower() == "x-amzn-trace-id"), "")
 
 
 def sent_with(request_id: str | None) -> dict[str, Any]:
