@@ -29,6 +29,9 @@ async def read_form(request: Request, shape: type[S]) -> tuple[S, File | None]:
     try:
         async with request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as form:
             for name, value in form.multi_items():
+                if not isinstance(value, UploadFile) and name == "file":
+                    detail = "Invalid type for 'file': expected a file; its part of the form needs a filename."
+                    raise Invalid(detail, code="invalid_type", fields=(Field(name, detail),))
                 if not isinstance(value, UploadFile):
                     fields.append((name, value))
                 elif name != "file":

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Any, cast
 
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
 from wiring import Wiring
 
-from antiphon.platform.errors import AntiphonError, Invalid, Unavailable
+from antiphon.platform.errors import AntiphonError, Field, Invalid, Unavailable
 from antiphon.platform.idempotency import Answer
 from antiphon.platform.openai_errors import error_object
 from antiphon.platform.request import Caller
@@ -28,23 +29,24 @@ PATIENCE = 240.0
 """Seconds for an answer that cannot: the gateway closes what says nothing for 300."""
 LONGEST = 840.0
 """Seconds for one that can: the gateway ends every answer after 900."""
-_CALLERS_FAULT = frozenset(
+_CALLERS_FAULT: Mapping[str, str] = MappingProxyType(
     {
-        "empty_media",
-        "media_out_of_bounds",
-        "media_too_large",
-        "media_too_long",
-        "no_audio",
-        "text_empty",
-        "text_too_long",
-        "text_unreadable",
-        "truncated_media",
-        "undecodable_media",
-        "unknown_voice",
-        "unsupported_language",
-        "unsupported_media",
+        "empty_media": "file",
+        "media_out_of_bounds": "file",
+        "media_too_large": "file",
+        "media_too_long": "file",
+        "no_audio": "file",
+        "text_empty": "input",
+        "text_too_long": "input",
+        "text_unreadable": "input",
+        "truncated_media": "file",
+        "undecodable_media": "file",
+        "unknown_voice": "voice",
+        "unsupported_language": "language",
+        "unsupported_media": "file",
     }
 )
+"""The parameter of each."""
 
 
 def still_running(job: Job) -> Unavailable:
@@ -107,7 +109,8 @@ def check_ended(job: Job) -> Job:
         return job
     code = job.error.code if job.error else f"job_{job.status.value}"
     detail = job.error.detail if job.error else f"The job was {job.status.value}."
-    failed = Invalid(detail, code=code) if code in _CALLERS_FAULT or not job.error else AntiphonError(detail, code=code)
+    fields = (Field(_CALLERS_FAULT[code], detail),) if code in _CALLERS_FAULT else ()
+    failed = Invalid(detail, code=code, fields=fields) if fields or not job.error else AntiphonError(detail, code=code)
     # What failed for good fails again.
     failed.headers = {"X-Should-Retry": "false", "Location": place_of(job)}
     raise failed

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from antiphon.engines.voices import catalogue
 from antiphon.platform import openai_errors
 from antiphon.platform.errors import Invalid
 from antiphon.speech.openai.asked import Wanted, wanted_transcription, wanted_translation
-from antiphon.speech.openai.languages import code_of, name_of
+from antiphon.speech.openai.languages import NAMES, code_of, name_of
 from antiphon.speech.openai.names import SPEAKERS, TRANSCRIBERS, VOICES, all_voices, audio_models, own_voice
 from antiphon.speech.openai.shapes import NewAudioSpeech, NewAudioTranscription, NewAudioTranslation, nested
 
@@ -50,6 +51,17 @@ def test_what_is_said_of_a_recording_reaches_the_engine() -> None:
     assert "vad" not in asked(("chunking_strategy", "auto")).options
 
 
+def test_what_is_said_twice_is_meant_once() -> None:
+    named = [("timestamp_granularities[]", name) for name in ("word", "word", "segment")]
+    twice = asked(("response_format", "verbose_json"), *named)
+    assert (twice.words, twice.segments) == (True, True)
+
+
+def test_every_language_may_be_named_at_once() -> None:
+    """ISO 639-1 has 183."""
+    assert "language" not in asked(*(("languages[]", code) for code in (*NAMES, *NAMES))).options
+
+
 def test_whisper_1_never_streams() -> None:
     assert not asked(("stream", "true")).streams
     assert asked(("stream", "true"), model="gpt-4o-transcribe").streams
@@ -62,7 +74,8 @@ def test_whisper_1_never_streams() -> None:
     [
         ([("timestamp_granularities[]", "word")], "invalid_value", "timestamp_granularities"),
         ([("include[]", "logprobs")], "unsupported_value", "include"),
-        ([("known_speaker_names[]", "Anna")], "unsupported_parameter", "known_speaker_references"),
+        ([("known_speaker_names[]", "Anna")], "unsupported_parameter", "known_speaker_names"),
+        ([("known_speaker_references[]", "data:,")], "unsupported_parameter", "known_speaker_references"),
     ],
 )
 def test_what_cannot_be_done_is_refused(pairs: list[tuple[str, str]], code: str, field: str) -> None:
@@ -108,6 +121,15 @@ def test_a_translation_is_a_task_of_its_own() -> None:
             "Invalid 'speed': decimal above maximum value. Expected a value <= 4, but got 5 instead.",
         ),
         (NewAudioSpeech, {"voice": None}, "invalid_type", "voice", None),
+        (NewAudioSpeech, {"speed": "1.5"}, "invalid_type", "speed", None),
+        (NewAudioSpeech, {"speed": True}, "invalid_type", "speed", None),
+        (
+            NewAudioSpeech,
+            {"response_format": None},
+            "invalid_value",
+            "response_format",
+            "Invalid value: 'null'. Supported values are: 'mp3', 'opus', 'aac', 'flac', 'wav' or 'pcm'.",
+        ),
         (NewAudioSpeech, {"pitch": 1}, "unknown_parameter", "pitch", "Unknown parameter: 'pitch'."),
         (NewAudioTranslation, {}, "missing_required_parameter", "model", "Missing required parameter: 'model'."),
         (
@@ -129,6 +151,37 @@ def test_a_wrong_field_is_named_in_openais_words(
     error = openai_errors.error_object(openai_errors.invalid(wrong.value.errors()))["error"]
     assert (error["code"], error["param"], error["type"]) == (code, param, "invalid_request_error")
     assert message is None or error["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        (
+            {"type": "missing", "loc": ("body",), "msg": "Field required"},
+            "missing_required_parameter",
+            "Missing the body of the request.",
+        ),
+        (
+            {
+                "type": "model_attributes_type",
+                "loc": ("body",),
+                "msg": "Input should be a valid dictionary",
+                "input": 0,
+            },
+            "invalid_type",
+            "Invalid type for the body: input should be a valid dictionary.",
+        ),
+    ],
+)
+def test_a_wrong_body_is_no_parameter(body: dict[str, Any], code: str, message: str) -> None:
+    error = openai_errors.error_object(openai_errors.invalid([body]))["error"]
+    assert error == {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+
+
+@pytest.mark.parametrize("given", [True, None])
+def test_truth_is_no_number_in_a_strategy(given: Any) -> None:
+    with pytest.raises(ValidationError):
+        asked(("chunking_strategy", json.dumps({"type": "server_vad", "prefix_padding_ms": given})))
 
 
 @pytest.mark.parametrize("engine", ["espeak", "kokoro"])

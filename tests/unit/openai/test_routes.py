@@ -46,6 +46,7 @@ class Audio:
 
     def __init__(self, desk: Desk, build: Callable[[Any], Any], name: str) -> None:
         self.desk, self.steps = desk, ["claim", "do", "do", "finish"]
+        self.failure = Failure("engine_failed", "It broke.")
         common = {"jobs": desk.jobs, "objects": desk.objects, "clock": desk.clock}
         wiring = SimpleNamespace(
             settings=SimpleNamespace(transcriber="pocketsphinx", synthesizer="espeak", results_bucket=RESULTS),
@@ -114,7 +115,7 @@ class Audio:
             mark = Mark(0, "One. Two.", 0.0, 2.0, (), None)
             jobs.apply(model.advance(job, lease=model.SWEEP_AFTER, checkpoint=Checkpoint(2.0, 1), **lease), mark=mark)
         elif step == "fail":
-            jobs.apply(model.fail(job, Failure("engine_failed", "It broke."), self.desk.clock(), owner="w"))
+            jobs.apply(model.fail(job, self.failure, self.desk.clock(), owner="w"))
         elif step == "finish":
             key = f"speech/{job.id}"
             whole = wav_of(np.tile(SECOND, 2).tobytes(), RATE)
@@ -165,6 +166,14 @@ def test_speech_that_fails_before_its_first_sentence_has_a_status(audio: Audio) 
     assert answer.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.parametrize(("code", "param"), [("undecodable_media", "file"), ("unsupported_language", "language")])
+def test_what_the_caller_sent_wrong_is_named_also_after_the_job(audio: Audio, code: str, param: str) -> None:
+    audio.steps, audio.failure = ["claim", "fail"], Failure(code, "It is wrong.")
+    answer = audio.transcribe()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert answer.json()["error"]["param"] == param
+
+
 def test_speech_that_fails_later_is_cut_off(audio: Audio) -> None:
     audio.steps = ["claim", "do", "fail"]
     with pytest.raises(RuntimeError, match="already started"):
@@ -211,6 +220,7 @@ def test_a_form_that_is_too_large_is_refused_before_it_is_read(audio: Audio) -> 
         ({"content": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=y"}}, "bad_form"),
         ({"data": {"model": "whisper-1"}}, "missing_required_parameter"),
         ({"data": {"model": "whisper-1"}, "files": {"sound": ("a.wav", wav())}}, "unknown_parameter"),
+        ({"data": {"model": "whisper-1", "file": "text"}}, "invalid_type"),
     ],
 )
 def test_what_is_no_good_form_is_refused(audio: Audio, sent: dict[str, Any], code: str) -> None:

@@ -65,7 +65,7 @@ def test_verbose_json_has_every_field_of_openais() -> None:
 )
 def test_only_what_was_asked_for_has_times(granularities: Any, segments: bool, words: bool) -> None:
     body = body_of(wanted("verbose_json", timestamp_granularities=granularities), JOB, WHOLE)
-    assert (body["segments"] is not None, "words" in body) == (segments, words)
+    assert ("segments" in body, "words" in body) == (segments, words)
 
 
 def test_speakers_are_letters_in_the_order_of_their_voices() -> None:

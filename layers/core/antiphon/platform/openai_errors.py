@@ -68,12 +68,16 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> Invalid:
     field = str(path[0]) if path else None
     kind, given, bounds = first["type"], first.get("input"), first.get("ctx") or {}
     code, message = "invalid_value", first["msg"].removeprefix("Value error, ")
-    if kind in _WORDS:
+    if field is None:
+        code, message = ("invalid_type", f"Invalid type for the body: {message[:1].lower()}{message[1:]}.")
+        if kind == "missing":
+            code, message = "missing_required_parameter", "Missing the body of the request."
+    elif kind in _WORDS:
         code, words = _WORDS[kind]
         message = words(field, given, bounds)
     elif kind.endswith(("_type", "_parsing")):
         code, message = "invalid_type", f"Invalid type for '{field}': {message[:1].lower()}{message[1:]}."
-    elif field:
+    else:
         message = f"Invalid value for '{field}': {message}"
     return Invalid(message, code=code, fields=(Field(field, message),) if field else ())
 
@@ -101,7 +105,9 @@ _WORDS: Mapping[str, tuple[str, Callable[[str | None, Any, Mapping[str, Any]], s
     "extra_forbidden": ("unknown_parameter", lambda field, *_: f"Unknown parameter: '{field}'."),
     "literal_error": (
         "invalid_value",
-        lambda field, given, bounds: f"Invalid value: '{given}'. Supported values are: {bounds['expected']}.",
+        lambda field, given, bounds: (
+            f"Invalid value: '{'null' if given is None else given}'. Supported values are: {bounds['expected']}."
+        ),
     ),
     "string_too_long": ("string_above_max_length", _long),
     "string_too_short": ("string_below_min_length", _short),

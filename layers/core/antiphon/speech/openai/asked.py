@@ -44,7 +44,7 @@ def wanted_transcription(new: NewAudioTranscription, engine: str) -> Wanted:
         raise _wrong("include", "Log probabilities are not offered: the engines here give none.", "unsupported_value")
     if new.known_speaker_names or new.known_speaker_references:
         raise _wrong(
-            "known_speaker_references",
+            "known_speaker_references" if new.known_speaker_references else "known_speaker_names",
             "Speakers are not recognised by samples; they are A, B, …, and PATCH /v1/transcriptions/{id} names them.",
             "unsupported_parameter",
         )

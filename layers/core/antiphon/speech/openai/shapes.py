@@ -6,6 +6,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from antiphon.speech.openai.languages import code_of
 
@@ -25,11 +26,23 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+def _number(given: Any) -> Any:
+    """Text is read as one, true and null are none."""
+    if given is None or isinstance(given, bool):
+        raise PydanticCustomError("number_type", "Input should be a number")
+    return given
+
+
+Milliseconds = Annotated[Annotated[int, Field(ge=0, le=60_000)] | None, BeforeValidator(_number)]
+
+
 class ServerVad(Shape):
+    """Its numbers may be text, as in `chunking_strategy[threshold]`."""
+
     type: Literal["server_vad"]
-    prefix_padding_ms: int | None = Field(None, ge=0, le=60_000)
-    silence_duration_ms: int | None = Field(None, ge=0, le=60_000)
-    threshold: float | None = Field(None, ge=0, le=1)
+    prefix_padding_ms: Milliseconds = None
+    silence_duration_ms: Milliseconds = None
+    threshold: Annotated[Annotated[float, Field(ge=0, le=1)] | None, BeforeValidator(_number)] = None
 
 
 def _parsed(given: Any) -> Any:
@@ -59,12 +72,12 @@ class NewAudioTranscription(_Recording):
 
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
     language: Language | None = None
-    timestamp_granularities: list[Literal["word", "segment"]] | None = Field(None, max_length=2)
+    timestamp_granularities: list[Literal["word", "segment"]] | None = Field(None, max_length=100)
     stream: bool | None = None
-    include: list[Literal["logprobs"]] | None = Field(None, max_length=1)
+    include: list[Literal["logprobs"]] | None = Field(None, max_length=100)
     chunking_strategy: Annotated[Literal["auto"] | ServerVad | None, BeforeValidator(_parsed)] = None
     keywords: list[Term] | None = Field(None, max_length=100)
-    languages: list[Language] | None = Field(None, max_length=20)
+    languages: list[Language] | None = Field(None, max_length=200)
     known_speaker_names: list[Term] | None = Field(None, max_length=4)
     known_speaker_references: list[Annotated[str, StringConstraints(max_length=500_000)]] | None = Field(
         None, max_length=4
@@ -90,7 +103,7 @@ class NewAudioSpeech(Shape):
     voice: Annotated[str, StringConstraints(min_length=1, max_length=200)] | VoiceId
     instructions: str | None = Field(None, max_length=MAX_INPUT)
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: float = Field(1.0, ge=0.25, le=4)
+    speed: float = Field(1.0, ge=0.25, le=4, strict=True)
     stream_format: Literal["sse", "audio"] = "audio"
 
 

@@ -72,8 +72,9 @@ def _verbose(wanted: Wanted, job: Job, transcript: Transcript) -> dict[str, Any]
         "language": "english" if translates else name_of(job.language),
         "duration": round(job.duration or 0, 3),
         "text": transcript.text,
-        "segments": [segment_of(s, job) for s in transcript.segments] if wanted.segments else None,
     }
+    if wanted.segments:
+        body["segments"] = [segment_of(s, job) for s in transcript.segments]
     if wanted.words:
         body["words"] = [
             {"word": word.word.strip(), "start": word.start, "end": word.end}
