@@ -45,6 +45,7 @@ class SmallAccount:
         self.s3: Any = boto3.client("s3")
         self.sqs: Any = boto3.client("sqs")
         create_table("antiphon")
+        self.table: Any = boto3.resource("dynamodb").Table("antiphon")
         self.store = DynamoJobStore(Table("antiphon", REGION))
         for bucket in (UPLOADS, RESULTS, MODELS):
             self.s3.create_bucket(Bucket=bucket)
@@ -71,10 +72,14 @@ class SmallAccount:
             options=options,
         )
         self.store.apply(model.create(job, system_clock()))
-        body_ = json.dumps({"user_id": USER, "kind": kind.value, "job_id": job.id})
-        url = self.environment[f"{kind.value.upper()}_QUEUE_URL"]
-        self.sqs.send_message(QueueUrl=url, MessageBody=body_)
+        self.send(job)
         return job
+
+    def send(self, job: Job, queue_url: str | None = None) -> None:
+        """The message of a job; without an address on its lane."""
+        body = json.dumps({"user_id": job.user_id, "kind": job.kind.value, "job_id": job.id})
+        lane = self.environment[f"{job.kind.value.upper()}_QUEUE_URL"]
+        self.sqs.send_message(QueueUrl=queue_url or lane, MessageBody=body)
 
     def now(self, job: Job) -> Job:
         found = self.store.get(job.user_id, job.kind, job.id)
