@@ -15,11 +15,11 @@ from infra.images.on_cpu import Image
 PATH = os.pathsep.join(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
 
 
-def until(true: Callable[[], object], seconds: float) -> None:
+def until(true: Callable[[], object], seconds: float, pause: float = 0.05) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 class Container:

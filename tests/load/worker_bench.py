@@ -149,14 +149,14 @@ class _Worker:
     process: subprocess.Popen[bytes]
 
     def ended(self, account: Any, job: Any) -> Any:
-        self.until(lambda: account.now(job).terminal)
+        self.until(lambda: account.now(job).terminal, 1)  # the emulator that answers computes on the same cores
         return account.now(job)
 
-    def until(self, true: Callable[[], object]) -> None:
+    def until(self, true: Callable[[], object], pause: float = 0.05) -> None:
         """Raises RuntimeError where the worker ends first."""
         from tests.images.container import until
 
-        until(lambda: true() or self.process.poll() is not None, 900)
+        until(lambda: true() or self.process.poll() is not None, 900, pause)
         if self.process.returncode is not None:
             raise RuntimeError(f"The worker has ended: {self.process.returncode}")
 
