@@ -187,7 +187,14 @@ def test_both_tokens_let_their_user_in_with_all_that_functions_need(auth: Functi
     context = dict(found["context"])
     assert context.pop("session_id").startswith("ses_")
     assert from_rfc3339(context.pop("expires_at")) > datetime.now(UTC)
-    assert context == {"user_id": body["user"]["id"], "tier": "free", "role": "user", "scopes": "", "key_id": ""}
+    assert context == {
+        "user_id": body["user"]["id"],
+        "tier": "free",
+        "role": "user",
+        "scopes": "",
+        "key_id": "",
+        "budget": "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ RECORDINGS = 20
 SECONDS = (5, 8, 12, 20, 35, 15, 28, 10, 50, 18)
 """Of the recordings, again and again: mostly short, as what people send."""
 WARM = 9
+THREADS = 1
+"""Of each engine: a core is left for the emulator, which is no part of what is measured."""
 BATCH = 4
 SENTENCE = "The meeting starts at nine in the morning."
 LONG = 60
@@ -55,6 +57,7 @@ def _transcriber(account: Any, folder: Path) -> Iterator[Any]:
         "WHISPERX_MODEL_DIR": str(folder / "whisper"),
         "WHISPERX_DEVICE": "cpu",
         "WHISPERX_COMPUTE_TYPE": "int8",
+        "WHISPERX_THREADS": str(THREADS),
     }
     # Alone: of recordings that are the same, the second would be a copy of what the first one gave.
     options = {"language": "en", "align": False, "batch_size": BATCH, ALONE: True}
@@ -210,7 +213,11 @@ def _quiet() -> dict[str, str]:
     from infra.local.checks import TORCH_ENVIRONMENT
     from infra.local.stack import ROOT
 
-    return {**TORCH_ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/core")])}
+    return {
+        **TORCH_ENVIRONMENT,
+        "OMP_NUM_THREADS": str(THREADS),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/core")]),
+    }
 
 
 def _engines(part: str, folder: Path) -> str:
@@ -246,7 +253,13 @@ def bare(folder: Path) -> str:
     from tests.load.gpu_bench import samples_of
 
     model = whisperx.load_model(
-        str(folder / "whisper"), "cpu", compute_type="int8", vad_method="pyannote", language="en", local_files_only=True
+        str(folder / "whisper"),
+        "cpu",
+        compute_type="int8",
+        threads=THREADS,
+        vad_method="pyannote",
+        language="en",
+        local_files_only=True,
     )
     recordings = sorted(folder.glob("*.wav"))
     model.transcribe(samples_of(recordings[0]), batch_size=BATCH, language="en")
