@@ -288,7 +288,7 @@ def test_what_is_wrong_is_said_as_openai_says_it(stack: LocalStack, sdk: openai.
     refused(400, "unsupported_value", "include", model="gpt-4o-transcribe", include=["logprobs"])
     refused(400, "decimal_above_max_value", "temperature", temperature=3)
     refused(400, "unsupported_media", "file", file=("a.wav", b"This is a letter to you."))
-    refused(400, "unsupported_language", None, language="de")
+    refused(400, "unsupported_language", "language", language="de")
     refused(400, "unknown_parameter", "beams", extra_body={"beams": 5})
     for size in (5_000_000, 11_000_000):
         large = refused(413, ("upload_too_large", "too_large")[size > 10_000_000], None, file=("a.wav", b"\0" * size))
