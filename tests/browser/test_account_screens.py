@@ -69,6 +69,7 @@ def test_a_key_works_and_is_shown_once(page: Page, stack: LocalStack) -> None:
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("alert")).to_contain_text("at least one permission")
     page.get_by_label("chat:read").check()
+    page.get_by_label("US$ per month (optional)").fill("4.5")
     page.get_by_role("button", name="Create").click()
     key = page.get_by_role("dialog").locator("pre").first.inner_text()
     answer = httpx.get(
@@ -77,6 +78,7 @@ def test_a_key_works_and_is_shown_once(page: Page, stack: LocalStack) -> None:
     assert answer.status_code == 200
     page.get_by_role("button", name="I have it").click()
     assert key not in page.content()
+    expect(page.locator(".row")).to_contain_text("$0.00 of $4.50 spent this month")
     page.get_by_role("button", name="Delete laptop").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No keys yet")).to_be_visible()
