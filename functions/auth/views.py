@@ -75,7 +75,6 @@ def session_view(session: Session, *, current: bool) -> dict[str, Any]:
 
 def key_view(key: ApiKey, spent: int = 0) -> dict[str, Any]:
     """spent: millionths of a dollar, this month."""
-    budgeted = key.budget is not None
     return {
         "id": key.id,
         "name": key.name,
@@ -84,8 +83,8 @@ def key_view(key: ApiKey, spent: int = 0) -> dict[str, Any]:
         "created_at": rfc3339(key.created_at),
         "expires_at": _shown(key.expires_at),
         "last_used_at": _shown(key.used_at),
-        "monthly_budget_usd": (key.budget or 0) / 1_000_000 if budgeted else None,
-        "spent_usd": spent / 1_000_000 if budgeted else None,
+        "monthly_budget_usd": None if key.budget is None else key.budget / 1_000_000,
+        "spent_usd": None if key.budget is None else spent / 1_000_000,
     }
 
 

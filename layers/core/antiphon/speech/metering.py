@@ -189,8 +189,12 @@ def _set_aside(job: Job) -> int:
 
 
 def _cost(job: Job) -> int:
-    """What was measured so far."""
-    return micro_usd(usd(job.busy_ms / 1000, job.finished_at or job.started_at or job.created_at))
+    return micro_usd(measured_usd(job))
+
+
+def measured_usd(job: Job) -> float:
+    """What workers spent on it so far, at the price of the day on which it ended."""
+    return usd(job.busy_ms / 1000, job.finished_at or job.started_at or job.created_at)
 
 
 def micro_usd(dollars: float) -> int:

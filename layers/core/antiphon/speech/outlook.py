@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from antiphon.platform.clock import Clock
+from antiphon.speech.metering import measured_usd
 from antiphon.speech.model import Job, Kind, Status
 from antiphon.speech.pace import Paces, amount_of
 from antiphon.speech.prices import usd
@@ -87,8 +88,7 @@ def cost_of(job: Job) -> Cost | None:
     """What was measured so far; None before a worker had it."""
     if not job.busy_ms:
         return None
-    seconds = job.busy_ms / 1000
-    return Cost(round(seconds, 3), usd(seconds, job.finished_at or job.started_at or job.created_at))
+    return Cost(round(job.busy_ms / 1000, 3), measured_usd(job))
 
 
 def quotes(paces: Paces, clock: Clock) -> Quote:
