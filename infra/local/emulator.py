@@ -119,15 +119,26 @@ def install_snapshots(state: Path) -> Snapshots:
 
 
 def save_for_ever(snapshots: Snapshots) -> None:
-    """Save every two seconds, less often when a copy takes long; a failure is said and tried again at the next turn."""
+    """Save every two seconds, less often when a copy takes long; a failure is said and tried again at the next turn.
+
+    What was deployed is the largest state of all, and the same from one deployment to the next: it is copied only when it can have changed.
+    """
     import ministack.app as app
 
-    pause = SAVE_EVERY_SECONDS
+    from infra.local.corrections import deployments
+
+    asked = deployments()
+    pause, saved = SAVE_EVERY_SECONDS, None
     while True:
         time.sleep(pause)
         began = time.monotonic()
         try:
-            snapshots.save({**app._build_persistence_save_dict(), STREAMS: stream_state})
+            services, deployed = app._build_persistence_save_dict(), asked()
+            if deployed is not None and deployed == saved:
+                del services["cloudformation"]
+            services.pop("elasticache", None)  # nothing of ours is there, and its tables of defaults are large
+            snapshots.save({**services, STREAMS: stream_state})
+            saved = deployed
         except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may succeed and the state on disk is whole
             print(f"state not saved: {error!r}", file=sys.stderr, flush=True)
         pause = max(SAVE_EVERY_SECONDS, 4 * (time.monotonic() - began))
@@ -168,6 +179,7 @@ def main() -> None:
     corrections.know_batches_of_messages()
     corrections.say_the_subprotocol_back()
     corrections.keep_environments_that_raised()
+    corrections.know_when_functions_have_said_all()
     corrections.unpack_layers_once(options.state.resolve() / "layers")
     snapshots = install_snapshots(options.state.resolve())
     threading.Thread(target=save_for_ever, args=(snapshots,), daemon=True, name="save").start()
