@@ -1,7 +1,7 @@
 """Run all checks and tests in order, cheapest first: `python -m infra.local.checks [lint] [suite …]`.
 
-Each suite is one pytest run, or several beside each other. All run even when one fails; the last lines repeat how each
-of them closed, and the exit status is that of the first failure.
+Each suite is one pytest run, or several beside each other; suites that compute on one core each run two at a time. All
+run even when one fails; the last lines repeat how each of them closed, and the exit status is that of the first failure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 NO_TESTS_COLLECTED = 5
+Show = Callable[[str], object]
 ENGINES_PYTHON = str(ROOT / ".venvs/engines/bin/python")
 # That of formats needs soundfile, which Kokoro's environment has.
 TORCH_TESTS = ("tests/engines/test_whisperx.py", "tests/engines/test_kokoro.py", "tests/engines/test_formats.py")
@@ -73,19 +75,28 @@ def _torch(path: str) -> Suite:
 
 # They compute, on one core each; what a file shares is made once.
 TWO = ("-n", "2", "--dist", "loadfile")
-SUITES = (
+WHISPERX, KOKORO, FORMATS = (_torch(path) for path in TORCH_TESTS)
+Lane = tuple[Suite, ...]
+STAGES: tuple[tuple[Lane, ...], ...] = (
     # Tests of the worker wait for its threads, most others compute.
-    Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",))),
-    Suite("contract", ("tests/contract", *TWO)),
-    Suite("infra", ("tests/infra", *TWO)),
-    Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),
-    Suite("integration", ("tests/integration", *TWO)),
-    Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
-    *(_torch(path) for path in TORCH_TESTS),
-    _plain("images"),
-    _plain("e2e"),
-    _plain("browser"),
+    ((Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",))),),),
+    ((Suite("contract", ("tests/contract", *TWO)),),),
+    ((Suite("infra", ("tests/infra", *TWO)),),),
+    ((Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),),),
+    ((Suite("integration", ("tests/integration", *TWO)),),),
+    (
+        (KOKORO,),
+        (
+            Suite("engines", ("tests/engines", *(f"--ignore={path}" for path in TORCH_TESTS))),
+            WHISPERX,
+            FORMATS,
+            _plain("images"),
+        ),
+    ),
+    ((_plain("e2e"),), (_plain("browser"),)),
 )
+"""One after another; the lanes of each beside each other, and the suites of a lane one after another."""
+SUITES = tuple(suite for stage in STAGES for lane in stage for suite in lane)
 
 
 def lint() -> int:
@@ -103,7 +114,7 @@ def lint() -> int:
     return 0
 
 
-def run(suite: Suite) -> tuple[int, str]:
+def run(suite: Suite, show: Show) -> tuple[int, str]:
     """Run pytest over one suite; return the status of the first process that failed, and the closing line of each.
 
     The output of the first process is shown as it comes, that of the others when they have ended.
@@ -120,12 +131,12 @@ def run(suite: Suite) -> tuple[int, str]:
         statuses, closings = [], []
         process = opened.enter_context(_started(first, environment, subprocess.PIPE))
         assert process.stdout is not None
-        closings.append(_shown(process.stdout))
+        closings.append(_shown(process.stdout, show))
         statuses.append(process.wait())
         for process, output in beside:
             statuses.append(process.wait())
             output.seek(0)
-            closings.append(_shown(output))
+            closings.append(_shown(output, show))
     failures = [status for status in statuses if status not in (0, NO_TESTS_COLLECTED)]
     return next(iter(failures), 0), " + ".join(closings)
 
@@ -134,29 +145,56 @@ def _started(command: list[str], environment: Mapping[str, str], output: IO[str]
     return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=output, stderr=subprocess.STDOUT)
 
 
-def _shown(lines: Iterable[str]) -> str:
+def _shown(lines: Iterable[str], show: Show) -> str:
     closing = ""
     for line in lines:
-        print(line, end="", flush=True)
+        show(line)
         closing = line.strip() or closing
     return closing
 
 
+def _now(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+def run_lane(lane: Iterable[Suite], show: Show) -> list[tuple[int, str]]:
+    """The status and the closing line of each suite."""
+    found = []
+    for suite in lane:
+        status, closing = run(suite, show)
+        name = suite.arguments[-1] if suite.python != sys.executable else f"tests/{suite.name}"
+        found.append((status, f"{name}: {closing}"))
+    return found
+
+
+def run_stage(lanes: Sequence[Iterable[Suite]]) -> list[tuple[int, str]]:
+    """All lanes at once. What the first one says is shown as it comes, that of the others when all have ended."""
+    first, *others = lanes
+    kept: list[list[str]] = [[] for _ in others]
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        beside = [threads.submit(run_lane, lane, said.append) for lane, said in zip(others, kept, strict=True)]
+        found = run_lane(first, _now)
+        found += [each for lane in beside for each in lane.result()]
+    for said in kept:
+        _now("".join(said))
+    return found
+
+
 def main(names: Sequence[str]) -> int:
-    failed, closings = 0, []
+    found: list[tuple[int, str]] = []
     if not names or "lint" in names:
-        failed = lint()
-        closings.append(f"lint: {'failed' if failed else 'passed'}")
-    for suite in SUITES:
-        if (names and suite.name not in names) or not suite.is_there:
-            continue
-        status, closing = run(suite)
-        closings.append(
-            f"{suite.arguments[-1] if suite.python != sys.executable else 'tests/' + suite.name}: {closing}"
-        )
-        failed = failed or status
-    print("\n".join(closings))
-    return failed
+        status = lint()
+        found.append((status, f"lint: {'failed' if status else 'passed'}"))
+    for stage in STAGES:
+        wanted = [[suite for suite in lane if _is_wanted(suite, names)] for lane in stage]
+        if lanes := [lane for lane in wanted if lane]:
+            found += run_stage(lanes)
+    print("\n".join(closing for _, closing in found))
+    return next((status for status, _ in found if status), 0)
+
+
+def _is_wanted(suite: Suite, names: Sequence[str]) -> bool:
+    return suite.is_there and (not names or suite.name in names)
 
 
 if __name__ == "__main__":

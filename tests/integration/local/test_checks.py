@@ -44,6 +44,38 @@ def test_folders_beside_each_other_are_run_once_each_and_any_failure_counts(
     assert [part.split(" in ")[0] for part in closing.split(" + ")] == ["tests/unit: 1 passed", "1 failed"]
 
 
+WAITS = """
+import threading
+
+def test_it(pytestconfig):
+    mine, other = (pytestconfig.rootpath / name for name in ({mine!r}, {other!r}))
+    mine.touch()
+    for _ in range(600):
+        if other.exists():
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError("the other lane did not run")
+"""
+
+
+def test_lanes_run_at_the_same_time_and_what_each_says_stays_together(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folders / "pytest.ini").write_text("[pytest]")
+    for mine, other in (("unit", "e2e"), ("e2e", "unit")):
+        (folders / f"tests/{mine}/test_{mine}.py").write_text(WAITS.format(mine=mine, other=other))
+    unit, contract, e2e = (checks.Suite(name, (f"tests/{name}",)) for name in ("unit", "contract", "e2e"))
+    monkeypatch.setattr(checks, "STAGES", (((unit,), (e2e, contract)),))
+    assert checks.main(["unit", "e2e", "contract"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(" in ")[0] for line in said[-3:]] == [
+        "tests/unit: 1 passed",
+        "tests/e2e: 1 passed",
+        "tests/contract: 1 failed",
+    ]
+    assert [line.split(" in ")[0] for line in said[:-3] if " in " in line] == ["1 passed", "1 passed", "1 failed"]
+
+
 def test_each_suite_is_a_command_line_of_words_with_a_folder_that_is_there() -> None:
     for suite in checks.SUITES:
         assert suite.is_there

@@ -29,6 +29,14 @@ def generation(stack: LocalStack) -> str:
     return os.readlink(stack.home.state / "services/current")
 
 
+TALKS = """
+import time
+
+def handler(event, context):
+    for line in event:
+        time.sleep(0.02)  # longer than what ministack takes for the end
+        print(line)
+"""
 RAISES_EVERY_OTHER_TIME = """
 calls = 0
 
@@ -125,21 +133,25 @@ def test_a_layer_is_unpacked_once_for_all_functions(stack: LocalStack) -> None:
     assert not list((stack.home.state / "tmp").glob("ministack-lambda-*/layer_*"))
 
 
-def test_a_function_that_raised_is_warm_for_the_next_call(stack: LocalStack) -> None:
+def function(stack: LocalStack, name: str, source: str) -> None:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("handler.py", RAISES_EVERY_OTHER_TIME)
-    functions = stack.client("lambda")
+        archive.writestr("handler.py", source)
     anyone = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
-    role = stack.client("iam").create_role(RoleName="raises", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    functions.create_function(
-        FunctionName="raises",
+    role = stack.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    stack.client("lambda").create_function(
+        FunctionName=name,
         Runtime="python3.13",
         Handler="handler.handler",
         Role=role,
         Code={"ZipFile": code.getvalue()},
     )
+
+
+def test_a_function_that_raised_is_warm_for_the_next_call(stack: LocalStack) -> None:
+    functions = stack.client("lambda")
+    function(stack, "raises", RAISES_EVERY_OTHER_TIME)
     answers = [functions.invoke(FunctionName="raises", Payload=b"{}") for _ in range(4)]
     said = [json.loads(answer["Payload"].read()) for answer in answers]
     assert ["FunctionError" in answer for answer in answers] == [False, True, False, True]
@@ -147,3 +159,14 @@ def test_a_function_that_raised_is_warm_for_the_next_call(stack: LocalStack) -> 
     assert [said[0], said[2]] == [1, 3]
     logged = stack.client("logs").filter_log_events(logGroupName="/aws/lambda/raises", filterPattern="errorType")
     assert [json.loads(event["message"])["errorMessage"] for event in logged["events"]] == ["call 2", "call 4"]
+
+
+def test_the_log_of_a_call_is_its_own_and_whole(stack: LocalStack) -> None:
+    """However long the function is silent between two lines, and whether it says anything at all."""
+    function(stack, "talks", TALKS)
+    for lines in (["first", "second"], [], ["third"]):
+        stack.client("lambda").invoke(FunctionName="talks", Payload=json.dumps(lines))
+    events = stack.client("logs").filter_log_events(logGroupName="/aws/lambda/talks")["events"]
+    logged = [line for event in events for line in event["message"].splitlines()]
+    kept = [line.split()[0] for line in logged if line and not line.startswith("REPORT")]
+    assert kept == ["START", "first", "second", "END", "START", "END", "START", "third", "END"]
