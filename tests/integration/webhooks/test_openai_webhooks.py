@@ -75,7 +75,7 @@ def test_the_sdk_creates_reads_changes_lists_and_deletes(sdk: openai.OpenAI, sys
     assert sdk.webhooks.delete(made.id).deleted
     with pytest.raises(openai.NotFoundError) as gone:
         sdk.webhooks.retrieve(made.id)
-    assert gone.value.type == "not_found_error"
+    assert gone.value.type == "invalid_request_error"
     assert "transcription.succeeded" in sdk.webhooks.event_types.list().data
     ours = call(system, "GET", f"/v1/webhooks/{more[0]}")[1]
     assert (ours["description"], ours["events"]) == ("0", EVENTS)

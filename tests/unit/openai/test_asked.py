@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from antiphon.engines.voices import catalogue
 from antiphon.platform import openai_errors
-from antiphon.platform.errors import Invalid
+from antiphon.platform.errors import Invalid, TooMany
 from antiphon.speech.openai.asked import Wanted, wanted_transcription, wanted_translation
 from antiphon.speech.openai.languages import NAMES, code_of, name_of
 from antiphon.speech.openai.names import SPEAKERS, TRANSCRIBERS, VOICES, all_voices, audio_models, own_voice
@@ -88,7 +88,18 @@ def test_a_model_that_is_not_there_is_not_found() -> None:
     with pytest.raises(Invalid) as refused:
         asked(model="pocketsphinx")
     assert openai_errors.status_of(refused.value) == 404
-    assert openai_errors.error_object(refused.value)["error"]["code"] == "model_not_found"
+    error = openai_errors.error_object(refused.value)["error"]
+    assert (error["code"], error["type"]) == ("model_not_found", "invalid_request_error")
+
+
+def test_a_quota_that_has_ended_has_a_type_of_its_own() -> None:
+    """By which clients tell it from a rate that is too high."""
+    kinds = {}
+    for code in ("quota_exceeded", "budget_exceeded", "rate_limited"):
+        error = openai_errors.error_object(TooMany("It has ended.", code=code))["error"]
+        kinds[code] = (error["code"], error["type"])
+    ended, fast = ("insufficient_quota", "insufficient_quota"), ("rate_limit_exceeded", "rate_limit_error")
+    assert kinds == {"quota_exceeded": ended, "budget_exceeded": ended, "rate_limited": fast}
 
 
 def test_a_translation_is_a_task_of_its_own() -> None:

@@ -20,7 +20,6 @@ _BELOW = ("/v1/webhook_endpoints", "/v1/webhook_event_types")
 _TYPES = {
     401: "authentication_error",
     403: "permission_error",
-    404: "not_found_error",
     429: "rate_limit_error",
 }
 _CODES = {
@@ -47,6 +46,7 @@ def status_of(error: AntiphonError) -> int:
 
 
 def type_of(status: int) -> str:
+    """OpenAI has none of its own for what is not there."""
     return _TYPES.get(status) or ("invalid_request_error" if status < 500 else "server_error")
 
 
@@ -57,8 +57,9 @@ def code_of(code: str) -> str:
 
 def error_object(error: AntiphonError) -> dict[str, Any]:
     param = error.fields[0].field if error.fields else None
-    kind = type_of(status_of(error))
-    return {"error": {"message": error.detail, "type": kind, "param": param, "code": code_of(error.code)}}
+    code = code_of(error.code)
+    kind = code if code == "insufficient_quota" else type_of(status_of(error))
+    return {"error": {"message": error.detail, "type": kind, "param": param, "code": code}}
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> Invalid:
