@@ -30,7 +30,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def synthesizer(kokoro_dir: Path) -> Kokoro:
-    engine = Kokoro(model_dir=kokoro_dir, threads=2)
+    engine = Kokoro(model_dir=kokoro_dir, threads=1)
     engine.warm_up()
     return engine
 
@@ -223,7 +223,7 @@ def test_a_file_with_the_keys_of_a_published_one_is_the_same_voice(
     def published(_: str, key: str) -> str | None:
         return None if re.search(r"\bnorm\d?\.norm\.", f".{key}") else f"module.{key}"
 
-    as_published = Kokoro(model_dir=_with_weights(kokoro_dir, tmp_path, published), threads=2)
+    as_published = Kokoro(model_dir=_with_weights(kokoro_dir, tmp_path, published), threads=1)
     kept = torch.load(tmp_path / "kokoro-v1_0.pth", weights_only=True)
     assert "module.F0.0.norm1.fc.weight" in kept["predictor"]
     assert "module.F0.0.norm1.norm.weight" not in kept["predictor"]

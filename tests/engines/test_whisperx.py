@@ -45,7 +45,7 @@ def make(whisper_dir: Path, align_dir: Path | None) -> WhisperX:
         models={"phrase": whisper_dir},
         align_dirs=aligners,
         compute_type="int8",
-        threads=2,
+        threads=1,
         piece=8.0,
         window=20.0,
     )
@@ -284,7 +284,7 @@ def test_pieces_are_as_short_as_was_asked(transcriber: WhisperX) -> None:
 def test_the_model_is_chosen_by_its_name_and_stays_loaded(whisper_dir: Path, tmp_path: Path) -> None:
     other = shutil.copytree(whisper_dir, tmp_path / "other")
     shelf = Shelf()
-    engine = WhisperX(models={"a": whisper_dir, "b": other}, compute_type="int8", threads=2, shelf=shelf)
+    engine = WhisperX(models={"a": whisper_dir, "b": other}, compute_type="int8", threads=1, shelf=shelf)
     for model in ("b", "a", "b"):
         assert heard(engine, replace(OPTIONS, model=model))
     assert shelf.loaded == (("whisper", whisper_dir), ("whisper", other))

@@ -36,7 +36,7 @@ class Built:
         slow = {"WHISPERX_COMPUTE_TYPE": "int8", "DIARIZER_DEVICE": "cpu"} if engine == "WHISPERX" else {}
         where = {"MODELS_URI": f"s3://{MODELS}/{PREFIX}", "MODELS_LOCK": str(self.lock)}
         where["PYTHONPATH"] = os.pathsep.join([self.image.here(self.image.environment["PYTHONPATH"]), str(self.code)])
-        return {**where, f"{engine}_DEVICE": "cpu", f"{engine}_THREADS": "2", **slow}
+        return {**where, f"{engine}_DEVICE": "cpu", f"{engine}_THREADS": "1", "OMP_NUM_THREADS": "1", **slow}
 
 
 @pytest.fixture(scope="session")
