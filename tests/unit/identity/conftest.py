@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from antiphon.identity.attempts import Attempts
 from antiphon.identity.attempts_memory import MemoryAttempts
@@ -75,3 +81,34 @@ class House:
 @pytest.fixture
 def house(clock: HeldClock) -> House:
     return House(clock)
+
+
+@pytest.fixture
+def outbound(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked of the network, by whatever library: no name is resolved and no socket opened without a line here."""
+    asked: list[str] = []
+
+    def note(*what: Any, **_: Any) -> None:
+        asked.append(str(what))
+        raise OSError("there is no network")
+
+    for name in ("socket", "create_connection", "getaddrinfo", "gethostbyname"):
+        monkeypatch.setattr(socket, name, note)
+    return asked
+
+
+def certificate_of(key: Any) -> str:
+    """One that the key has signed for itself, as the header `x5c` has it: DER in base64."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stranger")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=3650))
+        .sign(key, hashes.SHA256())
+    )
+    return base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()

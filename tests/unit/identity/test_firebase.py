@@ -20,7 +20,7 @@ from antiphon.platform.errors import AntiphonError, Conflict, NotFound, Unauthor
 from antiphon.platform.events import Event
 from tests.firebase import PROJECT, Project
 from tests.unit.conftest import HeldClock
-from tests.unit.identity.conftest import GOOD, HERE, House
+from tests.unit.identity.conftest import GOOD, HERE, House, certificate_of
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,32 @@ def test_a_token_of_another_kind_is_refused(
     }[why]()
     with pytest.raises(Unauthorized):
         verifier.verify(token)
+
+
+@pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])
+def test_a_key_that_a_token_brings_or_points_to_is_never_looked_at(
+    project: Project,
+    google: Google,
+    verifier: FirebaseVerifier,
+    clock: HeldClock,
+    name: str,
+    outbound: list[str],
+) -> None:
+    """A-18: only the published keys are asked for, once."""
+    stranger = rsa.generate_private_key(65537, 2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(stranger.public_key(), as_dict=True)
+    brought = {
+        "jku": "https://keys.example/jwks.json",
+        "jwk": {**public, "kid": project.key_id, "alg": "RS256"},
+        "x5u": "https://keys.example/chain.pem",
+        "x5c": [certificate_of(stranger)],
+    }[name]
+    claims = project.claims(clock().timestamp())
+    for key_id in (project.key_id, "other"):
+        with pytest.raises(Unauthorized):
+            verifier.verify(project.token(claims, headers={"kid": key_id, name: brought}, key=stranger))
+    assert verifier.verify(project.token(claims, headers={"kid": project.key_id, name: brought}))
+    assert (google.asked, outbound) == (1, [])
 
 
 def test_a_minute_of_difference_between_clocks_is_allowed(

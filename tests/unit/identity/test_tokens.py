@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,6 +20,7 @@ from antiphon.identity.model import Session, User, UserStatus
 from antiphon.identity.tokens import Issuer, Verifier
 from antiphon.platform.errors import Unauthorized
 from tests.unit.conftest import HeldClock
+from tests.unit.identity.conftest import certificate_of
 
 OURS = {"issuer": "https://here.example", "audience": "antiphon"}
 
@@ -131,6 +133,26 @@ def test_a_token_signed_with_our_public_key_as_a_secret_is_refused(
     forged = part(hmac.new(key.pem, whole.encode(), hashlib.sha256).digest())
     with pytest.raises(Unauthorized):
         verifier.verify(f"{whole}.{forged}")
+
+
+@pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])
+def test_a_key_that_a_token_brings_or_points_to_is_never_looked_at(
+    key: LocalKey, verifier: Verifier, clock: HeldClock, name: str, outbound: list[str]
+) -> None:
+    """A-18: with our key's name and without, and nothing is asked of anybody, also where the signature is ours."""
+    stranger = LocalKey()
+    public = jwt.algorithms.ECAlgorithm.to_jwk(stranger.public_keys()["k1"], as_dict=True)
+    brought = {
+        "jku": "https://keys.example/jwks.json",
+        "jwk": {**public, "kid": "k1", "alg": "ES256"},
+        "x5u": "https://keys.example/chain.pem",
+        "x5c": [certificate_of(stranger._key)],
+    }[name]
+    for key_id in ("k1", "k2", ""):
+        with pytest.raises(Unauthorized):
+            verifier.verify(token(stranger, clock, header={name: brought, "kid": key_id}))
+    assert verifier.verify(token(key, clock, header={name: brought})).user_id == "usr_1"
+    assert outbound == []
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "é.é.é", "." * 100, "x" * 9000])
