@@ -18,8 +18,10 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table as MotoTable
 from moto.dynamodb.responses import DynamoHandler
+from pynamodb.connection.base import Connection
 
 from antiphon.platform.table import Table
+from tests.contract.expressions import check_request
 
 REGION = "us-east-1"
 TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
@@ -72,6 +74,20 @@ def cheap_transactions() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(MotoTable, "__deepcopy__", copied, raising=False)
         patched.setattr(DynamoDBBackend, "update_item", update_item)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def checked_requests() -> Iterator[None]:
+    """A-57: of whatever a test here has our code ask of the table."""
+    dispatch = Connection.dispatch
+
+    def checked(connection: Connection, operation_name: str, operation_kwargs: dict[str, Any]) -> Any:
+        check_request(operation_name, operation_kwargs)
+        return dispatch(connection, operation_name, operation_kwargs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Connection, "dispatch", checked)
         yield
 
 

@@ -95,6 +95,13 @@ def test_nothing_was_denied(decisions: Callable[[], list[dict[str, Any]]]) -> No
     assert [d for d in seen if not d["allowed"]] == []
 
 
+def test_nothing_scanned(decisions: Callable[[], list[dict[str, Any]]]) -> None:
+    """A-57: neither was it done nor tried, in all the tests before this one."""
+    asked = {d["action"] for d in decisions() if d["action"].startswith("dynamodb:")}
+    assert {"dynamodb:GetItem", "dynamodb:Query"} <= asked, "what was asked of the table is not in the log"
+    assert not {action for action in asked if "scan" in action.lower() or "partiql" in action.lower()}
+
+
 def grants(statements: list[dict[str, Any]]) -> set[tuple[str, str]]:
     """(action, pattern of resources), of those that hold whatever is asked: the simulation says nothing of the rows that it asks for."""
     return {

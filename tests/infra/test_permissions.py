@@ -80,6 +80,14 @@ def test_no_role_may_do_everything_of_a_service_or_to_everything(cloud: System) 
             assert "*" not in resource.removesuffix("/*"), f"{role.name} may act on {resource}"
 
 
+def test_no_role_may_read_the_table_from_end_to_end(cloud: System) -> None:
+    """A-57: by no Scan, by no PartiQL, which may be one, and by no export."""
+    granted = {action for _, statement in role_statements(cloud) for action in listed(statement["Action"])}
+    of_the_table = {action for action in granted if action.startswith("dynamodb:")}
+    assert {"dynamodb:GetItem", "dynamodb:Query"} <= of_the_table
+    assert not {action for action in of_the_table if re.search("Scan|PartiQL|Export", action)}
+
+
 def test_a_resource_that_lets_anybody_do_everything_is_named_with_its_reason(cloud: System) -> None:
     found = set()
     for resource, statement in resource_statements(cloud):
