@@ -122,6 +122,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_an_edit_makes_a_new_item_with_its_job_and_leaves_the_old_one(desk: Desk, tmp_path: Path) -> None:
+    """A-50: under a key of its user."""
     source = samples.wav(tmp_path / "a.wav", channels=2, seconds=2)
     item = desk.item(source)
     job = desk.submit(item, {"op": "trim", "start": 0.5}, {"op": "reverse"}, seed=IDS[0][4:])
@@ -132,6 +133,8 @@ def test_an_edit_makes_a_new_item_with_its_job_and_leaves_the_old_one(desk: Desk
     assert (desk.result(done) == heard(source)[8000:][::-1]).all()
     made = desk.jobs.media[done.result["media_id"]]
     assert (made.parent_id, made.filename, made.status) == (item.id, "My talk.wav", MediaStatus.READY)
+    assert made.source is not None
+    assert made.source.key.startswith(f"media/{ANNA}/{made.id}/")
     assert made.facts is not None
     assert (made.facts.duration, made.facts.channels) == (1.5, 2)
     assert [event.type for event in desk.jobs.events][-1] == "media.edited"

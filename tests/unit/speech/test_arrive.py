@@ -288,6 +288,7 @@ def test_what_comes_for_an_erased_account_is_removed_without_a_trace(desk: Desk,
 
 
 def test_a_media_item_becomes_ready_and_can_be_transcribed(desk: Desk) -> None:
+    """A-50: it stays under the key of its user to which it came."""
     media, upload = desk.submit.media(ANNA, FileToCome("a.wav", "audio/wav", 5000), "transcription")
     assert upload.fields["key"] == f"uploads/{ANNA.user_id}/{media.id}"
     assert desk.arrive(desk.put(upload.fields["key"], wav())) == "ready"

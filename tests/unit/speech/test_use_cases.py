@@ -34,7 +34,7 @@ def now(desk: Desk, job: Job) -> Job:
 
 
 def test_a_job_that_waits_says_where_its_file_goes_until_it_came(desk: Desk) -> None:
-    """U-01: key, type and size are pinned."""
+    """U-01, A-50: key, type and size are pinned."""
     job = desk.submit.transcription(ANNA, NewJob(file=FILE)).job
     assert desk.submit.upload(job)
     assert desk.objects.posts == [

@@ -187,13 +187,14 @@ def test_a_file_that_is_not_what_was_declared_fails(desk: Desk) -> None:
 
 
 def test_the_second_of_two_texts_is_a_copy_with_audio_of_its_own(desk: Desk) -> None:
+    """A-50: under a key of its own."""
     first, second = desk.text("One. Two."), desk.text("One. Two.")
     desk.run(first)
     copy = desk.run(second)
     assert desk.speaker.spoken == ["One.", "Two."]
     assert copy.copied
     assert desk.audio(copy) == desk.audio(first)
-    assert copy.result["key"] != desk.now(first).result["key"]
+    assert copy.result["key"] == f"speech/{USER}/{copy.id}/1/audio.wav" != desk.now(first).result["key"]
     assert [m.text for m in desk.store.marks(copy.id)] == ["One.", "Two."]
     removed(desk, first)
     assert desk.audio(copy)

@@ -33,6 +33,7 @@ def at(desk: Desk, sentence: str, do: Callable[[], Any]) -> None:
 
 
 def test_a_text_becomes_audio_with_all_that_is_known_of_it(desk: Desk) -> None:
+    """A-50: of the audio, and of the sentences, under keys of the user."""
     job = desk.run(desk.text(TEXT, voice="absent"))
     audio = desk.audio(job)
     assert (job.status, job.progress, job.engine) == (Status.SUCCEEDED, 100, "speaker 1")
@@ -48,6 +49,7 @@ def test_a_text_becomes_audio_with_all_that_is_known_of_it(desk: Desk) -> None:
         "bytes": len(audio),
         "characters": len(TEXT),
     }
+    assert [m.key for m in desk.store.marks(job.id)] == [f"parts/{USER}/{job.id}/{n:06d}.wav" for n in range(3)]
     assert {"queued_ms", "synthesize_ms", "encode_ms"} == set(job.timings)
     with wave.open(io.BytesIO(audio)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)

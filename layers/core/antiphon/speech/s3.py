@@ -22,6 +22,7 @@ POST_FOR = timedelta(minutes=15)
 GET_FOR = timedelta(minutes=15)
 _THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 """The second: another writer is at it in this moment."""
+_NO_PATH = {code: "_" for code in (*map(ord, "/\\"), *range(32), 127)}
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405"})
 
 
@@ -38,9 +39,10 @@ def s3_client(region: str) -> S3Client:
 
 
 def disposition(filename: str) -> str:
-    """``Content-Disposition`` for a download, RFC 6266: an ASCII name and the true one."""
+    """``Content-Disposition`` for a download, RFC 6266: an ASCII name and the true one, neither with a path in it."""
     plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._- " else "_" for c in filename)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    name = filename.translate(_NO_PATH)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 class S3Objects:
