@@ -86,8 +86,9 @@ class Function:
     printed: io.StringIO
 
     def __call__(
-        self, method: str, path: str, body: Any = None, **headers: str
+        self, method: str, path: str, body: Any = None, admitted: dict[str, Any] | None = None, **headers: str
     ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """admitted: what the authorizer said of the caller."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         event = {
             "httpMethod": method,
@@ -96,7 +97,7 @@ class Function:
             "headers": sent,
             "multiValueHeaders": {k: [v] for k, v in sent.items()},
             "queryStringParameters": None,
-            "requestContext": {"stage": "live", "identity": {"sourceIp": "192.0.2.1"}},
+            "requestContext": {"stage": "live", "identity": {"sourceIp": "192.0.2.1"}, "authorizer": admitted},
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
             "isBase64Encoded": False,
         }
@@ -195,6 +196,40 @@ def test_both_tokens_let_their_user_in_with_all_that_functions_need(auth: Functi
         "key_id": "",
         "budget": "",
     }
+
+
+def test_two_users_who_alternate_are_each_taken_for_themselves(auth: Function) -> None:
+    """A-49: by a warm authorizer and by the warm function that knows who somebody is, 200 times; with a token, and with a key."""
+    shown, users = {}, {}
+    for name in ("anna", "boris"):
+        _, made, _ = auth("POST", "/v1/auth/register", {**GOOD, "email": f"{name}@example.com", "display_name": name})
+        shown[name], users[name] = made["access_token"], made["user"]["id"]
+    with function("authorizer") as authorizer:
+
+        def context(credential: str) -> dict[str, Any]:
+            return dict(authorizer.module.handler(asked(f"Bearer {credential}"), None)["context"])
+
+        keys = {}
+        for name in users:
+            wanted = {"name": name, "scopes": ["account:read"]}
+            status, key, _ = auth("POST", "/v1/api-keys", wanted, context(shown[name]))
+            assert status == 201, key
+            keys[name] = key["key"]
+        for number in range(200):
+            name = ("anna", "boris")[number % 2]
+            admitted = context((shown, keys)[number // 2 % 2][name])
+            assert admitted["user_id"] == users[name]
+            route = (
+                ("/v1/me", "/v1/auth/sessions", "/v1/api-keys")[number // 4 % 3] if number // 2 % 2 == 0 else "/v1/me"
+            )
+            status, body, _ = auth("GET", route, None, admitted)
+            assert status == 200
+            if route == "/v1/me":
+                assert (body["id"], body["display_name"]) == (users[name], name)
+            elif route == "/v1/api-keys":
+                assert [found["name"] for found in body["data"]] == [name]
+            else:
+                assert [found["id"] for found in body["data"]] == [admitted["session_id"]]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_no_route_takes_any_method(cloud: System) -> None:
 
 
 def test_the_authorizer_is_ours_and_its_answer_is_kept_no_longer_than_a_minute(cloud: System) -> None:
-    """D7: a sign-out holds everywhere after at most the time for which an answer is kept."""
+    """D7, A-49: a sign-out holds everywhere after at most the time for which an answer is kept; it is kept for the very token or key."""
     (api,) = cloud.all("AWS::ApiGateway::RestApi")
     scheme = api.properties["Body"]["components"]["securitySchemes"]["Token"]
     authorizer = scheme["x-amazon-apigateway-authorizer"]
@@ -72,6 +72,17 @@ def test_the_authorizer_is_ours_and_its_answer_is_kept_no_longer_than_a_minute(c
     assert authorizer["identitySource"] == "method.request.header.Authorization"
     assert authorizer["authorizerResultTtlInSeconds"] == cloud.parameters["AuthorizerTtl"]
     assert cloud.templates["template"]["Parameters"]["AuthorizerTtl"]["MaxValue"] <= 60
+
+
+def test_the_gateway_keeps_no_answer_of_a_function(cloud: System) -> None:
+    """A-49: its cache knows a path and no user."""
+    for stage in cloud.all("AWS::ApiGateway::Stage"):
+        assert not stage.properties.get("CacheClusterEnabled")
+        assert not [each for each in stage.properties["MethodSettings"] if each.get("CachingEnabled")]
+    (api,) = cloud.all("AWS::ApiGateway::RestApi")
+    for path, item in api.properties["Body"]["paths"].items():
+        for operation in item.values():
+            assert not {"cacheKeyParameters", "cacheNamespace"} & set(operation["x-amazon-apigateway-integration"]), path
 
 
 def test_the_api_is_bounded_and_does_not_log_what_people_say(cloud: System) -> None:

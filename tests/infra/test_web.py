@@ -67,7 +67,7 @@ def test_nothing_is_served_without_tls(cloud: System) -> None:
 
 
 def test_the_api_gets_what_was_sent_and_nothing_of_it_is_kept(cloud: System) -> None:
-    """Cookies, Authorization, Origin, Idempotency-Key, Last-Event-ID: sign-ins of the browser need them (A-27)."""
+    """A-49. Cookies, Authorization, Origin, Idempotency-Key, Last-Event-ID: sign-ins of the browser need them (A-27)."""
     for path in ("/v1/*", "/ws"):
         each = behaviours(cloud)[path]
         assert each["CachePolicyId"] == NO_CACHE, path
