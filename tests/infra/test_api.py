@@ -82,7 +82,9 @@ def test_the_gateway_keeps_no_answer_of_a_function(cloud: System) -> None:
     (api,) = cloud.all("AWS::ApiGateway::RestApi")
     for path, item in api.properties["Body"]["paths"].items():
         for operation in item.values():
-            assert not {"cacheKeyParameters", "cacheNamespace"} & set(operation["x-amazon-apigateway-integration"]), path
+            assert not {"cacheKeyParameters", "cacheNamespace"} & set(operation["x-amazon-apigateway-integration"]), (
+                path
+            )
 
 
 def test_the_api_is_bounded_and_does_not_log_what_people_say(cloud: System) -> None:
