@@ -165,7 +165,7 @@ def test_the_gateway_answers_itself_in_every_case_that_is_known_here(cloud: Syst
 
 @pytest.mark.parametrize("kind", RESPONSES)
 def test_what_the_gateway_answers_itself_is_a_problem_document(kind: str, cloud: System) -> None:
-    """A-54"""
+    """A-54, A-55"""
     (api,) = cloud.all("AWS::ApiGateway::RestApi")
     response = api.properties["Body"]["x-amazon-apigateway-gateway-responses"][kind]
     template = response["responseTemplates"]["application/json"]

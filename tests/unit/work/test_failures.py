@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from pynamodb.exceptions import PutError
 
 from antiphon.platform.errors import EngineError, LeaseLost, MediaError, NotFound, Unavailable
 from antiphon.platform.metrics_memory import MemoryMetrics
@@ -88,6 +89,41 @@ def test_what_may_pass_is_tried_three_times_with_growing_delay(
     assert done.error.code == code
     assert "tried 3 times" in done.error.detail
     assert bench.standard.waiting == 0
+
+
+HERE = "antiphon-table arn:aws:s3:::antiphon-bucket /var/task/handler.py whisperx"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineError(f"whisperx 3.8 failed: {HERE}", retryable=True),
+        EngineError(f"kokoro cannot load {HERE}"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": HERE}}, "GetObject"),
+        PutError(HERE, ClientError({"Error": {"Code": "ValidationException", "Message": HERE}}, "PutItem")),
+        NotFound(f"The object {HERE} is not there any more.", code="object_missing"),
+        MemoryError(HERE),
+        OSError(errno.ENOSPC, HERE, HERE),
+        ConnectTimeoutError(endpoint_url=HERE),
+        RuntimeError(HERE),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_library_said_is_in_the_log_and_not_in_the_job(
+    bench: Bench, clock: Any, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """A-55"""
+    caplog.set_level(logging.INFO)
+    job, _ = bench.job()
+    bench.work.script = _raises(error)
+    while bench.handle() != Outcome("deleted"):
+        clock.move(seconds=60)
+    done = bench.now(job)
+    assert done.error
+    told = f"{done.error.code} {done.error.detail} {[event.data for event in bench.store.events]}"
+    for word in (*HERE.split(), "Error", "Traceback"):
+        assert word not in told
+    assert HERE.split()[0] in caplog.text
 
 
 def test_what_passes_at_the_second_attempt_succeeds_and_shows_no_error(bench: Bench, clock: Any) -> None:

@@ -22,7 +22,7 @@ POST_FOR = timedelta(minutes=15)
 GET_FOR = timedelta(minutes=15)
 _THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 """The second: another writer is at it in this moment."""
-_NO_PATH = {code: "_" for code in (*map(ord, "/\\"), *range(32), 127)}
+_NO_PATH = dict.fromkeys((*map(ord, "/\\"), *range(32), 127), "_")
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405"})
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import errno
 
-from antiphon.platform.errors import AntiphonError, JobError, NotFound
+from antiphon.platform.errors import AntiphonError, EngineError, JobError, NotFound
 from antiphon.speech.model import Failure
 
 _FULL = Failure("worker_full", "The worker ran out of space or memory with this job.")
 _AWS = Failure("storage_unavailable", "A service that the job needs did not answer in time.")
 _GONE = Failure("source_missing", "The uploaded file is not there any more; create a new job.")
+_ENGINE = Failure(EngineError.code, "The engine failed with this job; if it does so again, report its id.")
 _INTERNAL = Failure("internal", "The job failed on our side; if it does so again, report its id.")
 
 
 def verdict(error: Exception) -> tuple[Failure, bool]:
-    """The failure as it is stored, and whether the job may be tried again."""
+    """The failure as its owner sees it, and whether the job may be tried again. What a library said is for the log only."""
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 
+    if isinstance(error, EngineError) and error.code == EngineError.code:
+        return _ENGINE, error.retryable
     if isinstance(error, JobError):
         return Failure(error.code, error.detail), error.retryable
     if isinstance(error, NotFound):

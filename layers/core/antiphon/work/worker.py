@@ -268,7 +268,8 @@ class Worker:
             return Outcome("dropped")
         except Exception as error:  # noqa: BLE001 - whatever it is, the job must say so and the worker go on
             failure, retryable = verdict(error)
-            log = self._logger.info if isinstance(error, JobError | QuotaExceeded) else self._logger.exception
+            told = isinstance(error, JobError | QuotaExceeded) and failure.detail == error.detail
+            log = self._logger.info if told else self._logger.exception
             log("attempt failed", extra={"job_id": job.id, "code": failure.code})
             return self._failed(job, owner, failure, retryable)
 
