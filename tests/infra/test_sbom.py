@@ -1,4 +1,4 @@
-"""I-10: what an image is made of is written down when it is built."""
+"""I-10, A-59: what an image is made of is written down when it is built."""
 
 from __future__ import annotations
 
