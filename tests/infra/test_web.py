@@ -77,7 +77,7 @@ def test_the_api_gets_what_was_sent_and_nothing_of_it_is_kept(cloud: System) -> 
 
 
 def test_a_stream_may_be_as_silent_as_ours_are(cloud: System) -> None:
-    """Keep-alives come every 15 seconds, an answer that is waited for begins after 25 (decisions/0027), any other has 29."""
+    """A-65. Keep-alives come every 15 seconds, an answer that is waited for begins after 25 (decisions/0027), any other has 29."""
     assert origins(cloud)["api"]["CustomOriginConfig"]["OriginReadTimeout"] >= 2 * 29
 
 

@@ -13,6 +13,8 @@ Reason = Literal["stop", "length", "tool_calls"]
 """Why a model ended: it was done, ``max_output_tokens`` were written, or it wants tools to be called."""
 CONNECT, FIRST, BETWEEN = 3.0, 10.0, 10.0
 """Seconds: to reach a provider, until its first token, and between two."""
+BEGUN = 24.0
+"""Seconds until the first token, all attempts together: no answer begins later than 29 after its request."""
 ATTEMPTS = 3
 """Before the first token, for what may go better the next time; what a person has seen is never begun again."""
 MAX_ANSWER = 100_000

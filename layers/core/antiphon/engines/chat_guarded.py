@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
-from antiphon.engines.chat import ATTEMPTS, BETWEEN, FIRST, MAX_ANSWER, ChatModel, Delta, Done, ModelError, Prompt
+from antiphon.engines.chat import BEGUN, BETWEEN, MAX_ANSWER, ChatModel, Delta, Done, ModelError, Prompt
 
 FAILURES, WITHIN, OPEN_FOR = 5, 30.0, 30.0
 """So many failures within so many seconds open the circuit, for so many seconds."""
@@ -67,7 +67,7 @@ class Guarded:
     and between two."""
 
     def __init__(
-        self, model: ChatModel, breaker: Breaker, *, first: float = FIRST * ATTEMPTS, between: float = BETWEEN
+        self, model: ChatModel, breaker: Breaker, *, first: float = BEGUN, between: float = BETWEEN
     ) -> None:
         self.about = model.about
         self._model = model
