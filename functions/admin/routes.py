@@ -7,7 +7,8 @@ from shapes import UserChange, managed_view, tier_views
 from wiring import Wiring
 
 from antiphon.identity.administer import By
-from antiphon.platform.audit import audit_view
+from antiphon.platform.audit import audit_view, kept
+from antiphon.platform.clock import system_clock
 from antiphon.platform.cursors import decode_cursor, encode_cursor
 from antiphon.platform.request import Caller, client_address
 from antiphon.platform.web import caller
@@ -56,7 +57,7 @@ def admin_routes(wiring: Wiring) -> APIRouter:
     def audit(me: Me, user_id: OfUser, limit: Limit = 20, cursor: Cursor = None) -> dict[str, Any]:
         """What was done in the account of ``user_id``, and by that user elsewhere as an administrator; newest first, for a year."""
         scope = (me.user_id, "audit", user_id)
-        page = wiring.audit.of(user_id, limit, decode_cursor(cursor, *scope))
+        page = kept(wiring.audit.of(user_id, limit, decode_cursor(cursor, *scope)), system_clock())
         return {
             "data": [audit_view(entry) for entry in page.items],
             "next_cursor": page.position and encode_cursor(page.position, *scope),

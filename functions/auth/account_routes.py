@@ -14,7 +14,7 @@ from wiring import wiring
 
 from antiphon.identity.model import User
 from antiphon.identity.tiers import limits_of
-from antiphon.platform.audit import audit_view
+from antiphon.platform.audit import audit_view, kept
 from antiphon.platform.clock import rfc3339, system_clock
 from antiphon.platform.rest import body_of, raw_body
 from antiphon.speech.metering import month_at
@@ -81,7 +81,8 @@ def usage() -> dict[str, Any]:
 def own_audit() -> dict[str, Any]:
     """What was done in this account, newest first, for a year."""
     scope = (me(router).user_id, "audit")
-    return listed(wiring().audit.of(scope[0], *page_of(router, *scope)), audit_view, *scope)
+    page = kept(wiring().audit.of(scope[0], *page_of(router, *scope)), system_clock())
+    return listed(page, audit_view, *scope)
 
 
 @router.post("/v1/me/password")

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +25,8 @@ from antiphon.identity.dynamo import DynamoUsers
 from antiphon.identity.kms import KmsKeys, KmsSigner, jwks, key_id_of
 from antiphon.identity.model import User
 from antiphon.identity.tokens import Issuer, Verifier
+from antiphon.platform.audit import Entry
+from antiphon.platform.audit_dynamo import DynamoAuditLog
 from antiphon.platform.clock import from_rfc3339
 from antiphon.platform.errors import Unauthorized
 from antiphon.platform.table import Table
@@ -230,6 +232,20 @@ def test_two_users_who_alternate_are_each_taken_for_themselves(auth: Function) -
                 assert [found["name"] for found in body["data"]] == [name]
             else:
                 assert [found["id"] for found in body["data"]] == [admitted["session_id"]]
+
+
+def test_the_audit_log_shows_a_year_though_rows_may_stay_longer(auth: Function, table: Table) -> None:
+    """U-33: the table removes late."""
+    _, made, _ = auth("POST", "/v1/auth/register", GOOD)
+    log, user, now = DynamoAuditLog(table), made["user"]["id"], datetime.now(UTC)
+    for days in range(355, 376):
+        log.append(Entry(user, user, "thing.change", f"{days} days", "succeeded", now - timedelta(days=days)))
+    admitted = {"user_id": user, "tier": "free", "role": "user", "session_id": "ses_1"}
+    status, body, _ = auth("GET", "/v1/me/audit", None, admitted)
+    assert status == 200
+    shown = [entry["target"] for entry in body["data"] if entry["action"] == "thing.change"]
+    assert shown == [f"{days} days" for days in range(355, 365)]
+    assert body["next_cursor"] is None
 
 
 @pytest.mark.parametrize(

@@ -289,7 +289,7 @@ def test_eight_writers_at_once_leave_one_attempt(deliveries: DeliveryStore) -> N
 
 
 def test_the_log_comes_in_pages_newest_first_and_forgets_what_expired(deliveries: DeliveryStore) -> None:
-    """W-20: filtered on reading, since the table removes late."""
+    """W-20, U-33: filtered on reading, since the table removes late."""
     made = [deliveries.create(delivery(n)) for n in range(1, 6)]
     deliveries.create(delivery(7, "whk_2"))
     seen: list[Delivery] = []

@@ -84,6 +84,18 @@ def test_every_bucket_cleans_up_what_nobody_finished_or_needs(cloud: System) -> 
         assert any("NoncurrentVersionExpiration" in rule for rule in whole), bucket.name
 
 
+def test_what_is_kept_for_a_while_is_removed_by_the_bucket_and_what_users_leave_is_not(cloud: System) -> None:
+    """U-33: files that were refused, and sentences that only a retry needs; what a user brought or got stays until it is deleted."""
+    expires = {
+        (bucket.name, rule.get("Prefix"), rule["ExpirationInDays"])
+        for bucket in cloud.all("AWS::S3::Bucket")
+        for rule in bucket.properties["LifecycleConfiguration"]["Rules"]
+        if "ExpirationInDays" in rule and rule["Status"] == "Enabled"
+    }
+    kept = {each for each in expires if each[0] in ("data/Uploads", "data/Results")}
+    assert kept == {("data/Uploads", "rejected/", 1), ("data/Results", "parts/", 2)}
+
+
 def test_what_is_asked_of_a_bucket_is_logged_in_one_that_may_be_written_to_for_it(cloud: System) -> None:
     """I-05. For 30 days: the log has addresses of people."""
     logs = cloud.resources["data/AccessLogs"]

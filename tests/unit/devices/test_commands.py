@@ -283,3 +283,17 @@ def test_nobody_finds_the_devices_and_commands_of_another(house: House) -> None:
     ):
         with pytest.raises(NotFound):
             call()
+
+
+def test_a_command_that_has_outlived_its_month_is_not_there_though_its_row_may_be(house: House) -> None:
+    """U-33: the table removes late."""
+    old = house.send("old")
+    house.clock.move(days=1)
+    new = house.send("new")
+    house.clock.move(days=29, seconds=-1)
+    assert [c.id for c in house.commands.page("usr_1", house.phone.id, None, 10).items] == [new.id, old.id]
+    house.clock.move(seconds=1)
+    assert [c.id for c in house.commands.page("usr_1", house.phone.id, None, 10).items] == [new.id]
+    with pytest.raises(NotFound):
+        house.commands.get("usr_1", house.phone.id, old.id)
+    assert house.commands.get("usr_1", house.phone.id, new.id).id == new.id

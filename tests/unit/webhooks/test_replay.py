@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from antiphon.platform.errors import Conflict, NotFound
-from antiphon.platform.events import Event
+from antiphon.platform.events import KEEP, Event
 from antiphon.platform.ids import derived_id
 from antiphon.webhooks.guard import Guard
 from antiphon.webhooks.manage import Endpoints, Wish
@@ -162,3 +162,19 @@ def test_what_waited_when_the_endpoint_was_switched_off_counts_as_failed(past: P
     past.clock.now += MINUTE
     past.manage.change(USER, past.endpoint.id, Wish(active=True))
     assert past.asked(only=Only.FAILED)[-1] == "waits"
+
+
+def test_events_that_have_outlived_their_week_are_neither_listed_nor_sent_though_their_rows_may_be_there(
+    past: Past, clock: HeldClock
+) -> None:
+    """U-33: the table removes late."""
+    last = past.of["missed 2"].timestamp
+    clock.now = last + KEEP - timedelta(seconds=1)
+    assert [
+        e.data["id"] for e in past.replay.missing(USER, past.endpoint.id, since=None, until=None, limit=9).items
+    ] == ["missed 2"]
+    assert past.asked(only=Only.MISSING) == ["missed 2"]
+    clock.now = last + KEEP + timedelta(seconds=1)
+    assert past.replay.missing(USER, past.endpoint.id, since=None, until=None, limit=9).items == ()
+    assert past.replay.missing(USER, past.endpoint.id, since=None, until=last, limit=9).items == ()
+    assert past.asked(only=Only.MISSING) == past.asked(only=Only.MISSING, until=last) == []

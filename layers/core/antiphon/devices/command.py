@@ -111,7 +111,7 @@ class Commands:
             now = self._clock()
             for command in (each.settled(now) for each in page.items):
                 position = command.id
-                if status in (None, command.status):
+                if command.kept(now) and status in (None, command.status):
                     found.append(command)
                 if len(found) == limit:
                     at_the_end = page.position is None and command.id == page.items[-1].id
@@ -175,7 +175,7 @@ class Commands:
 
     def _stored(self, user_id: str, device_id: str, command_id: str) -> Command:
         found = self._commands.get(user_id, device_id, command_id)
-        if found is None:
+        if found is None or not found.kept(self._clock()):
             raise NotFound("There is no such command.")
         return found
 

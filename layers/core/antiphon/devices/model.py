@@ -159,6 +159,10 @@ class Command:
             return self
         return _moved(self, Status.EXPIRED, finished_at=self.expires_at, visible_at=None)
 
+    def kept(self, now: datetime) -> bool:
+        """Whether it is still to be seen: the table removes late."""
+        return now < self.created_at + KEEP
+
     def says(self, action: str, arguments: Mapping[str, Any]) -> bool:
         return self.action == action and dict(self.arguments) == dict(arguments)
 

@@ -66,9 +66,7 @@ class Guarded:
     """A model with a breaker that its provider's other models share. first, between: seconds until the first token, attempts included,
     and between two."""
 
-    def __init__(
-        self, model: ChatModel, breaker: Breaker, *, first: float = BEGUN, between: float = BETWEEN
-    ) -> None:
+    def __init__(self, model: ChatModel, breaker: Breaker, *, first: float = BEGUN, between: float = BETWEEN) -> None:
         self.about = model.about
         self._model = model
         self._breaker = breaker

@@ -42,6 +42,12 @@ class AuditLog(Protocol):
         """Newest first."""
 
 
+def kept(page: Page[Entry], now: datetime) -> Page[Entry]:
+    """Without what is older than a year: the table removes late, and what is newest comes first."""
+    alive = tuple(entry for entry in page.items if entry.at + KEEP > now)
+    return Page(alive, page.position if len(alive) == len(page.items) else None)
+
+
 def audit_view(entry: Entry) -> dict[str, Any]:
     """As the routes give it."""
     return {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+KEEP = timedelta(days=7)
 MAIL = "mail"
 """The kind of a dispatch that is a mail to the user: ``lane`` is the letter, ``job_id`` what it tells of."""
 

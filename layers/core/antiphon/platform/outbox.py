@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from antiphon.platform.clock import from_rfc3339, rfc3339
-from antiphon.platform.events import Dispatch, Event
+from antiphon.platform.events import KEEP, Dispatch, Event
 from antiphon.platform.table import Row
-
-KEEP = timedelta(days=7)
 
 
 class EventRow(Row):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import islice
 
 from antiphon.platform.clock import Clock
-from antiphon.platform.events import Event
+from antiphon.platform.events import KEEP, Event
 from antiphon.platform.ids import new_id, time_of
 from antiphon.platform.pages import Page
 from antiphon.webhooks.manage import Endpoints, as_it_stands
@@ -50,13 +50,16 @@ class Replay:
         since: or when the endpoint was made. Raises NotFound.
         """
         endpoint = self.endpoints.get(user_id, endpoint_id)
-        begin, end = since or endpoint.created_at, until or self.clock()
+        now = self.clock()
+        begin, end = max(since or endpoint.created_at, now - KEEP), until or now
+        if end < begin:
+            return Page((), None)
         seen = list(islice(self.events.between(user_id, begin, end, newest_first=True), AT_ONCE))
         more = len(seen) == AT_ONCE
         oldest = time_of(seen[-1].id) if more else begin
         if more:  # others of the same millisecond may not have been read
             seen = [e for e in seen if time_of(e.id) > oldest]
-        known = {d.id for d in self.endpoints.deliveries.between(user_id, endpoint_id, oldest, end, self.clock())}
+        known = {d.id for d in self.endpoints.deliveries.between(user_id, endpoint_id, oldest, end, now)}
         lost = [e for e in seen if matches(endpoint.events, e.type) and delivery_id(e.id, endpoint_id) not in known]
         if len(lost) > limit:
             last = time_of(lost[limit - 1].id)
@@ -82,7 +85,8 @@ class Replay:
         end = min(until or now, now)
         deliveries = self.endpoints.deliveries.between(user_id, endpoint_id, since, end, now)
         known = list(islice(deliveries, AT_ONCE))
-        events = list(islice(self.events.between(user_id, since, end), AT_ONCE))
+        kept = max(since, now - KEEP)
+        events = list(islice(self.events.between(user_id, kept, end), AT_ONCE)) if kept <= end else []
         horizon = min((time_of(page[-1].id) for page in (known, events) if len(page) == AT_ONCE), default=None)
         if horizon is not None:
             horizon = max(horizon, since + _TICK)
