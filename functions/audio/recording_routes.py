@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from started import (
     LONGEST,
-    PATIENCE,
     QUIET,
     accepted,
     check_ended,
     headers_of,
+    patience,
     start,
     still_running,
     streamed,
@@ -84,7 +84,7 @@ async def _answered(wiring: Wiring, request: Request, me: Caller, wanted: Wanted
             wanted, segments, check_ended, lambda ended: transcript_of(ended, wiring.jobs.segments(ended.id))
         )
         return await streamed(job, events)
-    return await _whole(wiring, job, wanted)
+    return await _whole(wiring, job, wanted, QUIET if wanted.is_json else patience(request))
 
 
 def _started(wiring: Wiring, request: Request, me: Caller, wanted: Wanted, file: File | None) -> Submitted:
@@ -105,10 +105,10 @@ def _started(wiring: Wiring, request: Request, me: Caller, wanted: Wanted, file:
     return start(wiring, request, me, canonical, make)
 
 
-async def _whole(wiring: Wiring, job: Job, wanted: Wanted) -> Response:
-    """A status of its own while there is time for one. White space may stand before JSON, and keeps the way open after that."""
+async def _whole(wiring: Wiring, job: Job, wanted: Wanted, silent: float) -> Response:
+    """A status of its own within so many seconds of silence. White space may stand before JSON, and keeps the way open after that."""
     ending = asyncio.ensure_future(wiring.follow.ended(job))
-    done, _ = await asyncio.wait({ending}, timeout=QUIET if wanted.is_json else PATIENCE)
+    done, _ = await asyncio.wait({ending}, timeout=silent)
     if done:
         body, kind = await run_in_threadpool(_shown, wiring, check_ended(ending.result()), wanted)
         return Response(body, 200, headers_of(job), kind)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
-from started import PATIENCE, accepted, check_ended, headers_of, start, still_running, streamed, wants_no_answer
+from started import accepted, check_ended, headers_of, patience, start, still_running, streamed, wants_no_answer
 from wiring import Wiring
 
 from antiphon.media.formats import FORMATS
@@ -67,7 +67,7 @@ def speech_routes(wiring: Wiring) -> APIRouter:
         if new.stream_format == "sse":
             return await streamed(job, _events(pieces, new.input))
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience(request)):
                 first = await anext(pieces)
         except TimeoutError as error:
             raise still_running(job) from error

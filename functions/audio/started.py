@@ -27,6 +27,8 @@ QUIET = 25.0
 """Seconds for which a failure still has a status of its own, where an answer can be kept alive after them; proxies close what says nothing for 30."""
 PATIENCE = 240.0
 """Seconds for an answer that cannot: the gateway closes what says nothing for 300."""
+EDGE_PATIENCE = 50.0
+"""Seconds for one that goes through CloudFront, which closes what says nothing for 60."""
 LONGEST = 840.0
 """Seconds for one that can: the gateway ends every answer after 900."""
 _CALLERS_FAULT: Mapping[str, str] = MappingProxyType(
@@ -47,6 +49,11 @@ _CALLERS_FAULT: Mapping[str, str] = MappingProxyType(
     }
 )
 """The parameter of each."""
+
+
+def patience(request: Request) -> float:
+    """Seconds for which an answer that cannot be kept alive may be waited for. CloudFront tells of itself (decision 52)."""
+    return EDGE_PATIENCE if "x-antiphon-edge" in request.headers else PATIENCE
 
 
 def still_running(job: Job) -> Unavailable:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from infra.local.stack import ROOT
 from tests.infra.system import System
 from tests.infra.test_api import methods
 
@@ -42,3 +45,17 @@ def test_no_route_is_answered_later_than_29_seconds(cloud: System) -> None:
 def test_the_authorizer_adds_little(cloud: System) -> None:
     """A-65: the gateway asks it before it counts the 29 seconds, once a minute for each token."""
     assert cloud.resources["api/Authorizer"].properties["Timeout"] <= 10
+
+
+def test_cloudfront_waits_for_longer_than_what_is_silent_behind_it(cloud: System) -> None:
+    """Decision 0052."""
+    (web,) = cloud.all("AWS::CloudFront::Distribution")
+    patience = {
+        origin["CustomOriginConfig"]["OriginReadTimeout"]
+        for origin in web.properties["DistributionConfig"]["Origins"]
+        if "x-antiphon-edge" in str(origin.get("OriginCustomHeaders"))
+    }
+    source = (ROOT / "functions/audio/started.py").read_text()
+    (silent,) = re.findall(r"^EDGE_PATIENCE = ([\d.]+)$", source, re.MULTILINE)
+    assert all(float(silent) + 5 <= seconds for seconds in patience)
+    assert patience

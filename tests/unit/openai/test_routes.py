@@ -7,7 +7,7 @@ import io
 import json
 import sys
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,9 +82,10 @@ class Audio:
         body = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "One. Two.", **options}
         return self.post("/v1/audio/speech", json=body)
 
-    def transcribe(self, **fields: Any) -> httpx.Response:
+    def transcribe(self, headers: Mapping[str, str] | None = None, **fields: Any) -> httpx.Response:
         form = {"model": "whisper-1", **fields}
-        return self.post("/v1/audio/transcriptions", data=form, files={"file": ("talk.wav", wav())})
+        files = {"file": ("talk.wav", wav())}
+        return self.post("/v1/audio/transcriptions", data=form, files=files, headers=headers or {})
 
     @property
     def job(self) -> Job:
@@ -187,11 +188,13 @@ def test_json_is_kept_alive_by_white_space_once_it_takes_long(audio: Audio, monk
     assert answer.json()["text"] == "Said 0. Said 1."
 
 
+@pytest.mark.parametrize(("limit", "headers"), [("PATIENCE", {}), ("EDGE_PATIENCE", {"x-antiphon-edge": "mark"})])
 def test_captions_cannot_be_kept_alive_and_say_where_they_will_be(
-    audio: Audio, monkeypatch: pytest.MonkeyPatch
+    audio: Audio, monkeypatch: pytest.MonkeyPatch, limit: str, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(sys.modules["recording_routes"], "PATIENCE", 0)
-    answer = audio.transcribe(response_format="srt")
+    """The sooner where CloudFront stands before the gateway."""
+    monkeypatch.setattr(sys.modules["started"], limit, 0)
+    answer = audio.transcribe(headers, response_format="srt")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "still_running")
     assert (answer.headers["location"], answer.headers["retry-after"]) == (f"/v1/transcriptions/{audio.job.id}", "1")
 
