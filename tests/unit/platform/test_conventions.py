@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -43,6 +45,63 @@ def test_a_cursor_comes_back_in_its_own_list_only(position: str, scope: list[str
     assert decode_cursor(cursor, *scope) == position
     with pytest.raises(BadCursor):
         decode_cursor(cursor, *scope, "other")
+
+
+def spelled(content: bytes) -> str:
+    return urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def test_a_cursor_that_was_given_long_ago_is_still_good() -> None:
+    """T-06: clients keep cursors while a new release takes over."""
+    cursor = "WyJkMzVlY2M4OGEyNTEiLCJqb2JfMSJd"
+    assert encode_cursor("job_1", "usr_1", "jobs") == cursor
+    assert decode_cursor(cursor, "usr_1", "jobs") == "job_1"
+    assert decode_cursor(None, "usr_1", "jobs") is None
+    assert decode_cursor("", "usr_1", "jobs") is None
+
+
+def test_lists_are_told_apart_where_their_names_run_together() -> None:
+    """T-06, A-43."""
+    with pytest.raises(BadCursor):
+        decode_cursor(encode_cursor("job_1", "usr_1", "jobs"), "usr_1j", "obs")
+
+
+@given(cursor=st.text(max_size=30), at=st.integers(0, 60), junk=st.sampled_from("!=\n X-_é"))
+def test_another_spelling_of_a_cursor_is_refused(cursor: str, at: int, junk: str) -> None:
+    """U-25, A-43: base64 leaves out what it does not know; a cursor is taken as it was given or not at all."""
+    good = encode_cursor(cursor, "list")
+    with pytest.raises(BadCursor):
+        decode_cursor(good[:at] + junk + good[at:], "list")
+
+
+@given(
+    st.binary(min_size=1, max_size=80)
+    | st.recursive(st.none() | st.text(max_size=3) | st.integers(), st.lists).map(
+        lambda found: json.dumps(found).encode()
+    )
+)
+def test_whatever_a_cursor_holds_it_is_read_or_refused(content: bytes) -> None:
+    """U-25."""
+    with pytest.raises(BadCursor):
+        decode_cursor(spelled(content), "list")
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 6_000, b"7", b"null", b"[]", b'["x"]', b'["x","y","z"]', b"\xff", b"1" * 5_000]
+)
+def test_a_cursor_that_holds_something_else_is_refused(content: bytes) -> None:
+    """T-06, U-25: what nests too deep for the parser, too."""
+    with pytest.raises(BadCursor):
+        decode_cursor(spelled(content), "list")
+
+
+def test_a_position_is_a_text() -> None:
+    """T-06."""
+    scope = json.loads(urlsafe_b64decode(encode_cursor("x", "list") + "=="))[0]
+    assert decode_cursor(spelled(json.dumps([scope, "x"], separators=(",", ":")).encode()), "list") == "x"
+    for position in (7, None, ["x"], {"x": "y"}):
+        with pytest.raises(BadCursor):
+            decode_cursor(spelled(json.dumps([scope, position], separators=(",", ":")).encode()), "list")
 
 
 @given(st.text(min_size=1, max_size=60))
