@@ -3,9 +3,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from antiphon.identity.admit import Admit
 from antiphon.identity.memory import MemoryKeys, MemoryUsers
 from antiphon.identity.model import Session, User, UserStatus
-from antiphon.identity.tokens import Issuer, Verifier
+from antiphon.identity.tokens import Claims, Issuer, Verifier
 from antiphon.platform.errors import Unauthorized
 from tests.unit.conftest import HeldClock
 from tests.unit.identity.conftest import certificate_of
@@ -108,6 +109,13 @@ def test_a_token_of_ours_is_taken_until_it_ends(
         {"jti": None},
         {"exp": None},
         {"sub": 7},
+        {"sid": 7},
+        {"iss": None},
+        {"aud": None},
+        {"iat": None},
+        {"iat": "now"},
+        {"exp": "32503680000"},
+        {"nbf": "1"},
         {"header": {"typ": "JWT"}},
         {"header": {"typ": "rt+jwt"}},
         {"header": {"kid": "k2"}},
@@ -123,6 +131,77 @@ def test_any_other_token_is_refused(
     assert verifier.verify(token(key, clock))
     with pytest.raises(Unauthorized):
         verifier.verify(token(key, clock, **change))
+
+
+@pytest.mark.parametrize("year", [2001, 2101])
+@pytest.mark.parametrize(
+    ("claims", "taken"),
+    [
+        ({}, True),
+        ({"iat": 30}, True),
+        ({"iat": 31}, False),
+        ({"nbf": 0}, True),
+        ({"nbf": 30}, True),
+        ({"nbf": 31}, False),
+        ({"exp": 1}, True),
+        ({"exp": 0}, False),
+        ({"iat": -31_536_000, "nbf": -31_536_000}, True),
+        ({"exp": 0.5}, True),
+    ],
+    ids=str,
+)
+def test_times_are_compared_with_the_clock_that_was_given(
+    key: LocalKey, verifier: Verifier, clock: HeldClock, year: int, claims: dict[str, float], taken: bool
+) -> None:
+    """T-06, A-16: half a minute of leeway for what begins, none for what ends."""
+    clock.now = clock.now.replace(year=year)
+    now = int(clock.now.timestamp())
+    made = token(key, clock, **{name: now + seconds for name, seconds in claims.items()})
+    if taken:
+        assert verifier.verify(made)
+    else:
+        with pytest.raises(Unauthorized):
+            verifier.verify(made)
+
+
+def test_what_a_token_says_is_what_comes_out(key: LocalKey, verifier: Verifier, user: User, clock: HeldClock) -> None:
+    """T-06, A-14: and every field is there."""
+    made = Issuer(key, **OURS, clock=clock).access_token(user, "ses_1")
+    assert verifier.verify(made) == Claims("usr_1", "ses_1", clock() + timedelta(minutes=15))
+    head, body, _ = (
+        json.loads(urlsafe_b64decode(text + "==")) if i < 2 else text for i, text in enumerate(made.split("."))
+    )
+    now = int(clock().timestamp())
+    assert head == {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
+    jti = body.pop("jti")
+    assert len(jti) == 16
+    assert body == {
+        **{"iss" if k == "issuer" else "aud": v for k, v in OURS.items()},
+        "sub": "usr_1",
+        "sid": "ses_1",
+        "iat": now,
+        "exp": now + 900,
+    }
+    again = Issuer(key, **OURS, clock=clock).access_token(user, "ses_1")
+    assert json.loads(urlsafe_b64decode(again.split(".")[1] + "=="))["jti"] != jti
+
+
+def test_a_token_has_at_most_8192_characters(key: LocalKey, verifier: Verifier, clock: HeldClock) -> None:
+    """T-06: longer ones are not looked at."""
+    spare = 8_192 - len(token(key, clock, pad="")) - 4
+    longest = next(made for n in range(spare * 3 // 4, spare) if len(made := token(key, clock, pad="x" * n)) >= 8_192)
+    assert len(longest) == 8_192
+    assert verifier.verify(longest)
+    with pytest.raises(Unauthorized):
+        verifier.verify(token(key, clock, pad="x" * (spare * 3 // 4 + 12)))
+
+
+def test_a_token_without_a_key_id_is_refused(key: LocalKey, verifier: Verifier, clock: HeldClock) -> None:
+    """T-06."""
+    head = part({"alg": "ES256", "typ": "at+jwt"})
+    signed = f"{head}.{token(key, clock).split('.')[1]}"
+    with pytest.raises(Unauthorized):
+        verifier.verify(f"{signed}.{part(key.sign(signed.encode()))}")
 
 
 def test_a_token_signed_with_our_public_key_as_a_secret_is_refused(
@@ -186,9 +265,7 @@ def admit(verifier: Verifier, clock: HeldClock, user: User) -> Callable[..., Adm
     return make
 
 
-def _days(number: float) -> Any:
-    from datetime import timedelta
-
+def _days(number: float) -> timedelta:
     return timedelta(days=number)
 
 

@@ -1,4 +1,4 @@
-"""S-01 to S-08: one table of addresses for everything that calls out on a stranger's word."""
+"""S-01 to S-08, T-06: one table of addresses for everything that calls out on a stranger's word."""
 
 from __future__ import annotations
 
@@ -119,6 +119,51 @@ def test_a_public_address_is_allowed_as_a_literal_and_behind_a_name(text: str) -
     assert Guard().vet(target(), lambda host, port: [text]) == (ip_address(text),)
 
 
+SPANS = [
+    ("0.0.0.0", "0.255.255.255"),
+    ("10.0.0.0", "10.255.255.255"),
+    ("100.64.0.0", "100.127.255.255"),
+    ("127.0.0.0", "127.255.255.255"),
+    ("169.254.0.0", "169.254.255.255"),
+    ("172.16.0.0", "172.31.255.255"),
+    ("192.0.0.0", "192.0.0.255"),
+    ("192.0.2.0", "192.0.2.255"),
+    ("192.88.99.0", "192.88.99.255"),
+    ("192.168.0.0", "192.168.255.255"),
+    ("198.18.0.0", "198.19.255.255"),
+    ("198.51.100.0", "198.51.100.255"),
+    ("203.0.113.0", "203.0.113.255"),
+    ("224.0.0.0", "255.255.255.255"),
+    ("::", "::ffff:ffff"),
+    ("::ffff:0:0:0", "::ffff:0:ffff:ffff"),
+    ("64:ff9b::", "64:ff9b::ffff:ffff"),
+    ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"),
+    ("100::", "100::1:ffff:ffff:ffff:ffff"),
+    ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff"),
+    ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("fe80::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+]
+"""The networks of the list from their first address to their last; those that touch are one."""
+
+
+@pytest.mark.parametrize(("first", "last"), SPANS)
+def test_a_network_is_blocked_from_its_first_address_to_its_last(first: str, last: str) -> None:
+    """T-06, S-01: and the addresses on either side are not."""
+    low, high = ip_address(first), ip_address(last)
+    assert not any(allowed(low + (int(high) - int(low)) * part // 64) for part in range(65))
+    for border, step in ((low, -1), (high, 1)):
+        try:
+            beyond = border + step
+        except ValueError:  # there is none
+            continue
+        assert allowed(beyond)
+
+
 def answering(addresses: list[str]) -> Resolver:
     return lambda host, port: addresses
 
@@ -203,7 +248,7 @@ def target(url: str = "https://hooks.example.com/x") -> Target:
         "javascript:alert(1)",
         "data:text/plain,x",
         "",
-        "https://example.com/" + "a" * 2048,
+        "https://example.com/" + "a" * 2029,
     ],
 )
 def test_a_spelling_that_could_reach_elsewhere_is_refused(url: str) -> None:
@@ -268,6 +313,11 @@ def test_a_name_is_resolved_once_and_its_addresses_come_back_in_order() -> None:
     assert asked == [("hooks.example.com", 8443)]
 
 
+def test_the_scope_of_an_address_is_left_out() -> None:
+    """T-06."""
+    assert Guard().vet(target(), answering(["2606:4700:4700::1111%eth0"])) == (ip_address("2606:4700:4700::1111"),)
+
+
 def test_a_name_without_an_address_is_an_error_not_a_pass() -> None:
     with pytest.raises(OSError, match="no address"):
         Guard().vet(target(), lambda host, port: [])
@@ -299,6 +349,10 @@ def test_the_laptop_may_call_loopback_on_any_port(url: str) -> None:
         "http://169.254.169.254/",
         "http://[::ffff:127.0.0.1]:9999/",
         "http://0.0.0.0:9999/",
+        "ftp://127.0.0.1:9999/",
+        "ftp://localhost/",
+        "http://intranet/",
+        "http://localhost.:9999/",
     ],
 )
 def test_the_laptop_may_call_loopback_and_only_that(url: str) -> None:
@@ -313,6 +367,16 @@ def test_on_the_laptop_a_name_over_http_must_lead_to_loopback() -> None:
     for elsewhere in (["8.8.8.8"], ["10.0.0.1"]):
         with pytest.raises(Blocked):
             LOCAL.vet(plain, answering(elsewhere))
+
+
+def test_plain_http_has_its_own_port() -> None:
+    """T-06."""
+    plain = LOCAL.check_syntax("http://localhost/a")
+    assert (plain, plain.authority) == (Target("http", "localhost", 80, "/a"), "localhost")
+    assert LOCAL.check_syntax("http://localhost:443/").authority == "localhost:443"
+    assert Guard(allow_local=True, own=("http://localhost",)).check_syntax("http://127.0.0.1:8000/")
+    with pytest.raises(Blocked, match="itself"):
+        Guard(allow_local=True, own=("http://localhost",)).check_syntax("http://127.0.0.1/")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""T-06: the signer."""
+
 from __future__ import annotations
 
 import base64
@@ -112,7 +114,11 @@ def test_two_secrets_give_two_signatures_that_verify_alone() -> None:
     old, new = new_secret(), new_secret()
     now = datetime.now(UTC)
     headers = signature_headers((new, old), "evt_1", now, b"{}")
-    assert len(headers["webhook-signature"].split(" ")) == 2
+    assert headers == {
+        "webhook-id": "evt_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(sign(secret, "evt_1", int(now.timestamp()), b"{}") for secret in (new, old)),
+    }
     assert verified(old, b"{}", headers)
     assert verified(new, b"{}", headers)
     assert not verified(new_secret(), b"{}", headers)
@@ -127,7 +133,11 @@ def test_a_secret_is_32_random_bytes_in_standard_base64() -> None:
         assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
 
 
+BYTES = base64.b64encode(bytes(32)).decode()
+
+
 def test_a_secret_of_another_kind_signs_nothing() -> None:
-    for wrong in ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "", "sk_live_x", "whsec_!!"):
+    """T-06: nor does one that was not copied whole, and that base64 would read over."""
+    for wrong in ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "", "sk_live_x", "whsec_!!", f"whsec_!{BYTES}", f"whsk_!{BYTES}"):
         with pytest.raises(ValueError, match=r"secret|base64"):
             sign(wrong, "evt_1", 1, b"{}")
