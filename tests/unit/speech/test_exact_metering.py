@@ -84,7 +84,8 @@ def test_what_is_not_known_yet_counts_for_nothing() -> None:
     assert contribution(job(SUCCEEDED)) == Usage(storage_bytes=1_000)
     assert contribution(job(QUEUED, Kind.SPEECH)) == Usage(1, 1_000)
     assert contribution(job(QUEUED, source=None)) == Usage(1)
-    for options in ({}, {"upload": None}, {"upload": {}}):
+    without: tuple[dict[str, Any], ...] = ({}, {"upload": None}, {"upload": {}})
+    for options in without:
         assert contribution(job(AWAITING, source=None, options=options)) == Usage(1)
     reserved = {"upload": {"size": 5_000}}
     assert contribution(job(AWAITING, source=None, options=reserved)) == Usage(1, 5_000)
