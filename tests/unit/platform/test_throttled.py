@@ -9,22 +9,29 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from pynamodb.exceptions import PutError, TransactWriteError
 
 from antiphon.platform.rest import answer, make_resolver
+from antiphon.platform.table import code_of
 from antiphon.platform.throttled import unavailable
 from tests.unit.platform.gates import open_gate
 
 
-def from_aws(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "m"}}, "PutItem")
+def from_aws(code: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "PutItem")
 
 
-def from_pynamo(kind: type[Any], code: str, *reasons: str) -> Exception:
-    error: Exception = kind("failed", SimpleNamespace(response={"Error": {"Code": code, "Message": "m"}}))
-    if reasons:
-        error.cause.cancellation_reasons = [SimpleNamespace(code=reason) for reason in reasons]  # type: ignore[attr-defined]
+def from_pynamo(kind: type[Any], code: str) -> Exception:
+    error: Exception = kind("failed", from_aws(code))
     return error
 
 
@@ -33,13 +40,22 @@ def from_pynamo(kind: type[Any], code: str, *reasons: str) -> Exception:
     [
         from_aws("ThrottlingException"),
         from_aws("SlowDown"),
+        from_aws("InternalError", 500),
+        from_aws("InternalFailure", 503),
         EndpointConnectionError(endpoint_url="https://x"),
+        ConnectionClosedError(endpoint_url="https://x"),
+        ConnectTimeoutError(endpoint_url="https://x"),
+        ReadTimeoutError(endpoint_url="https://x"),
+        ResponseStreamingError(error="broken off"),
+        PutError("failed", ReadTimeoutError(endpoint_url="https://x")),
+        TransactWriteError("failed", ConnectionClosedError(endpoint_url="https://x")),
         from_pynamo(PutError, "ProvisionedThroughputExceededException"),
         from_pynamo(PutError, "RequestLimitExceeded"),
     ],
     ids=repr,
 )
 def test_patience_is_asked_for(error: Exception) -> None:
+    """T-04: by a code, by a status, or by nothing that could be read."""
     found = unavailable(error)
     assert found is not None
     assert (found.status, found.code, found.retry_after) == (503, "unavailable", 2)
@@ -52,8 +68,22 @@ def test_a_reason_of_a_transaction_counts(monkeypatch: pytest.MonkeyPatch) -> No
     assert unavailable(error)
 
 
+def test_what_dynamodb_said_is_known_only_where_it_answered() -> None:
+    """T-04: PynamoDB's own ``cause_response_code`` breaks over what the connection met."""
+    assert code_of(PutError("failed", from_aws("ConditionalCheckFailedException"))) == "ConditionalCheckFailedException"
+    assert code_of(PutError("failed", ReadTimeoutError(endpoint_url="https://x"))) is None
+    assert code_of(PutError("failed")) is None
+
+
 @pytest.mark.parametrize(
-    "error", [from_aws("AccessDeniedException"), from_pynamo(PutError, "ValidationException"), KeyError("x")], ids=repr
+    "error",
+    [
+        from_aws("AccessDeniedException"),
+        from_aws("InternalError", 499),
+        from_pynamo(PutError, "ValidationException"),
+        KeyError("x"),
+    ],
+    ids=repr,
 )
 def test_a_defect_is_none_of_it(error: Exception) -> None:
     assert unavailable(error) is None

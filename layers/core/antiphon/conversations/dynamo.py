@@ -29,7 +29,7 @@ from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed, update_if
+from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, code_of, conditions_failed, update_if
 from antiphon.speech.metering import QuotaExceeded, Usage, quota_reached
 from antiphon.speech.usage_dynamo import DynamoUsage
 
@@ -84,7 +84,7 @@ class DynamoConversations:
         try:
             row.save(condition=self._rows.pk.does_not_exist())
         except PutError as error:
-            if error.cause_response_code != _TAKEN:
+            if code_of(error) != _TAKEN:
                 raise
 
     def get(self, user_id: str, conversation_id: str) -> Conversation | None:

@@ -9,7 +9,7 @@ from antiphon.conversations.model import ChatOptions
 from antiphon.conversations.presets import Preset
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.pages import Page
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, code_of
 
 
 class PresetRow(Row):
@@ -51,7 +51,7 @@ class DynamoPresets:
         try:
             self._rows(f"user#{user_id}", f"preset#{preset_id}").delete(condition=self._rows.pk.exists())
         except DeleteError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             return False
         return True

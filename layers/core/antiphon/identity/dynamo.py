@@ -21,7 +21,7 @@ from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.events import Event
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import Row, Table, conditions_failed, update_if
+from antiphon.platform.table import Row, Table, code_of, conditions_failed, update_if
 
 _CHANGED = "ConditionalCheckFailedException"
 _ALL = "users"
@@ -317,7 +317,7 @@ class DynamoUsers:
         try:
             self._session_row(after).save(condition=rows.refresh_hash == before.refresh_hash)
         except PutError as error:
-            if error.cause_response_code != _CHANGED:
+            if code_of(error) != _CHANGED:
                 raise
             known = self.session(after.user_id, after.id)
             return known is not None and known.refresh_hash == after.refresh_hash  # our own write whose answer was lost

@@ -16,7 +16,7 @@ from antiphon.identity.dynamo import EmailRow, TombstoneRow, tombstone_of
 from antiphon.identity.model import Mark, Removed, UserStatus, email_key
 from antiphon.platform.clock import Clock, from_rfc3339, rfc3339
 from antiphon.platform.errors import Unavailable
-from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table
+from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, code_of
 from antiphon.search.model import Entry, Kind
 from antiphon.search.ports import Vectors
 from antiphon.tally.dynamo import DynamoTally
@@ -93,7 +93,7 @@ class DynamoAccountRows:
         try:
             row.update(actions=actions, condition=profiles.pk.exists())
         except UpdateError as error:
-            if error.cause_response_code == _CHANGED:
+            if code_of(error) == _CHANGED:
                 return None
             raise
         counted = (row.erased_rows, row.erased_objects, row.erased_versions)
@@ -239,9 +239,9 @@ class DynamoAccountRows:
             try:
                 row.update(actions=actions, condition=condition)
             except UpdateError as error:
-                if error.cause_response_code == _CHANGED:
+                if code_of(error) == _CHANGED:
                     return
-                if error.cause_response_code != "TransactionConflictException" or attempt == _TRIES - 1:
+                if code_of(error) != "TransactionConflictException" or attempt == _TRIES - 1:
                     raise
             else:
                 return

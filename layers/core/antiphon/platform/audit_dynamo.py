@@ -8,7 +8,7 @@ from pynamodb.exceptions import PutError
 from antiphon.platform.audit import KEEP, Entry
 from antiphon.platform.clock import from_rfc3339, rfc3339
 from antiphon.platform.pages import Page
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, code_of
 
 _THERE = "ConditionalCheckFailedException"
 
@@ -32,7 +32,7 @@ class DynamoAuditLog:
         try:
             audit_row(self._rows, entry).save(condition=self._rows.pk.does_not_exist())
         except PutError as error:
-            if error.cause_response_code != _THERE:
+            if code_of(error) != _THERE:
                 raise
 
     def of(self, user_id: str, limit: int, position: str | None = None) -> Page[Entry]:

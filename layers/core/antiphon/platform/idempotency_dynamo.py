@@ -9,7 +9,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
 
 from antiphon.platform.idempotency import Answer, Record
-from antiphon.platform.table import Row, Table
+from antiphon.platform.table import Row, Table, code_of
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
@@ -60,7 +60,7 @@ class DynamoIdempotencyStore:
         try:
             self._row(record).save(condition=free)
         except PutError as error:
-            if error.cause_response_code != _CONDITION_FAILED:
+            if code_of(error) != _CONDITION_FAILED:
                 raise
             live = self.get(record.user, record.id)
             return None if live and live.owner == record.owner else live
@@ -70,7 +70,7 @@ class DynamoIdempotencyStore:
         try:
             self._row(record).save(condition=self._rows.owner == record.owner)
         except PutError as error:
-            if error.cause_response_code != _CONDITION_FAILED:
+            if code_of(error) != _CONDITION_FAILED:
                 raise
 
     def release(self, record: Record) -> None:

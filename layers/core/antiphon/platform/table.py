@@ -67,7 +67,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.exceptions import PynamoDBException, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -118,6 +118,12 @@ class Row(Model):
 R = TypeVar("R", bound=type[Row])
 
 
+def code_of(error: PynamoDBException) -> str | None:
+    """What DynamoDB said; None where no answer came, at which PynamoDB's own ``cause_response_code`` breaks."""
+    response = getattr(error.cause, "response", None)
+    return response["Error"]["Code"] if response else None
+
+
 def conditions_failed(error: TransactWriteError) -> list[bool]:
     """Of each row of the transaction, in DynamoDB's order: checks, deletions, puts, updates."""
     return [reason is not None and reason.code == "ConditionalCheckFailed" for reason in error.cancellation_reasons]
@@ -128,7 +134,7 @@ def update_if(row: Row, actions: list[Any], condition: Condition) -> bool:
     try:
         row.update(actions, condition=condition)
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if code_of(error) != "ConditionalCheckFailedException":
             raise
         return False
     return True

@@ -36,18 +36,32 @@ def unavailable(error: BaseException) -> Unavailable | None:
             return Unavailable(
                 "The service is too busy at the moment; repeat with the same Idempotency-Key.", retry_after=RETRY_AFTER
             )
-        seen = seen.__cause__
+        seen = seen.__cause__ or _wrapped(seen)
     return None
 
 
-def _asks_for_patience(error: BaseException) -> bool:
-    from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
-    from pynamodb.exceptions import PynamoDBException, TransactWriteError
+def _wrapped(error: BaseException) -> BaseException | None:
+    """PynamoDB keeps what it met in a field of its own."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, BaseException) else None
 
-    if isinstance(error, ConnectTimeoutError | EndpointConnectionError | ReadTimeoutError):
+
+def _asks_for_patience(error: BaseException) -> bool:
+    from botocore.exceptions import (
+        ClientError,
+        ConnectionClosedError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
+    from pynamodb.exceptions import TransactWriteError
+
+    if isinstance(error, ConnectionClosedError | ConnectTimeoutError | EndpointConnectionError):
+        return True
+    if isinstance(error, ReadTimeoutError | ResponseStreamingError):
         return True
     if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code") in CODES
-    if isinstance(error, TransactWriteError) and any(r and r.code in CODES for r in error.cancellation_reasons):
-        return True
-    return isinstance(error, PynamoDBException) and error.cause_response_code in CODES
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error.response.get("Error", {}).get("Code") in CODES
+    return isinstance(error, TransactWriteError) and any(r and r.code in CODES for r in error.cancellation_reasons)

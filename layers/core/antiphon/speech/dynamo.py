@@ -23,7 +23,7 @@ from antiphon.platform.errors import LeaseLost
 from antiphon.platform.events import Dispatch
 from antiphon.platform.outbox import EventRow, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, conditions_failed
+from antiphon.platform.table import DUE_SHARDS, DueIndex, Row, Table, code_of, conditions_failed
 from antiphon.speech.measures import event_of
 from antiphon.speech.metering import (
     BUDGET,
@@ -433,9 +433,9 @@ class DynamoJobStore:
         try:
             row.update(actions=[jobs.lease_expires_at.set(rfc3339(lease_expires_at))], condition=held)
         except UpdateError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
+            if code_of(error) == "ConditionalCheckFailedException":
                 raise LeaseLost from error
-            if error.cause_response_code in _TRANSIENT:  # our own commit is under way and lengthens the lease itself
+            if code_of(error) in _TRANSIENT:  # our own commit is under way and lengthens the lease itself
                 return
             raise
 
@@ -567,7 +567,7 @@ def _deleted(row: Row, condition: Condition) -> bool:
     try:
         row.delete(condition)
     except DeleteError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if code_of(error) != "ConditionalCheckFailedException":
             raise
         return False
     return True

@@ -20,7 +20,7 @@ from antiphon.platform.events import Event
 from antiphon.platform.ids import first_id
 from antiphon.platform.outbox import EventRow, event_of_row, event_row
 from antiphon.platform.pages import Page
-from antiphon.platform.table import DUE_SHARDS, Row, Table
+from antiphon.platform.table import DUE_SHARDS, Row, Table, code_of
 from antiphon.webhooks.model import (
     CALLBACK,
     KEEP,
@@ -154,7 +154,7 @@ class DynamoEndpointStore:
         try:
             row.save(condition=self._rows.pk.does_not_exist())
         except PutError as error:
-            found = self.get(endpoint.user_id, endpoint.id) if error.cause_response_code == _LOST else None
+            found = self.get(endpoint.user_id, endpoint.id) if code_of(error) == _LOST else None
             if found is None:
                 raise
             return found
@@ -190,7 +190,7 @@ class DynamoEndpointStore:
             else:
                 self._table.write(fill)
         except (PutError, TransactWriteError) as error:
-            if error.cause_response_code not in (_LOST, "TransactionCanceledException"):
+            if code_of(error) not in (_LOST, "TransactionCanceledException"):
                 raise
             # The write itself may have won and only its answer got lost: botocore's second try then meets our own row.
             return self.get(after.user_id, after.id) == _endpoint_of(row)
@@ -220,7 +220,7 @@ class DynamoEndpointStore:
         try:
             self._row_of_keyring(keyring).save(condition=self._keyrings.pk.does_not_exist())
         except PutError as error:
-            stored = self.keyring(keyring.user_id) if error.cause_response_code == _LOST else None
+            stored = self.keyring(keyring.user_id) if code_of(error) == _LOST else None
             if stored is None:
                 raise
             return stored
@@ -230,7 +230,7 @@ class DynamoEndpointStore:
         try:
             self._row_of_keyring(after).save(condition=self._keyrings.version == before.version)
         except PutError as error:
-            if error.cause_response_code != _LOST:
+            if code_of(error) != _LOST:
                 raise
             return self.keyring(after.user_id) == after
         return True
@@ -364,7 +364,7 @@ class DynamoDeliveryStore:
         try:
             row.save(condition=self._rows.version == before.version)
         except PutError as error:
-            if error.cause_response_code != _LOST:
+            if code_of(error) != _LOST:
                 raise
             # As above: our own write, seen again by the second try, is no loss.
             if self.get(after.user_id, after.endpoint_id, after.id) != _delivery_of(row):
