@@ -49,7 +49,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         return await real(0, *rest)
 
     monkeypatch.setattr("anyio.sleep", at_once)
-    monkeypatch.setattr("tenacity.asyncio._portable_async_sleep", at_once)
+    monkeypatch.setattr("asyncio.sleep", at_once)  # tenacity, under google-genai, looks it up anew
 
 
 def model_of(server: Provider) -> ChatModel:
