@@ -52,7 +52,8 @@ class Arrival:
 
 
 def arrival_of(record: Mapping[str, Any]) -> Arrival:
-    """record: one of ``Records`` of an S3 notification, versions 2.0 to 2.9; unknown fields are ignored. Raises KeyError for anything else."""
+    """record: one of ``Records`` of an S3 notification, versions 2.0 to 2.9; unknown fields are ignored. Raises KeyError, TypeError,
+    ValueError for anything else."""
     found = record["s3"]["object"]
     return Arrival(
         bucket=record["s3"]["bucket"]["name"],

@@ -28,7 +28,7 @@ def _language(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 20:
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= 20:
         raise ValueError("is a number from 1 to 20")
     return int(text)
 
