@@ -112,6 +112,10 @@ class Bench:
         lane = lane or self.standard
         message = lane.receive(0)
         assert message is not None
+        return self.held(message, lane)
+
+    def held(self, message: Message, lane: MemoryLane | None = None) -> Held:
+        lane = lane or self.standard
         return Held(lane, message, self.heartbeat(lane, message), self.clock())
 
     def heartbeat(self, lane: MemoryLane, message: Message) -> Heartbeat:
