@@ -240,6 +240,8 @@ def target(url: str = "https://hooks.example.com/x") -> Target:
         "//example.com/",
         "example.com",
         "http://example.com/",
+        "http://example.com:443/",
+        "http://8.8.8.8:8443/",
         "HTTP://127.0.0.1/",
         "hTTpS://127.0.0.1/",
         "ftp://example.com/",
@@ -367,6 +369,14 @@ def test_on_the_laptop_a_name_over_http_must_lead_to_loopback() -> None:
     for elsewhere in (["8.8.8.8"], ["10.0.0.1"]):
         with pytest.raises(Blocked):
             LOCAL.vet(plain, answering(elsewhere))
+
+
+def test_a_name_has_at_most_253_characters() -> None:
+    """T-06."""
+    longest = ".".join(["a" * 63] * 3 + ["b" * 61])
+    assert Guard().check_syntax(f"https://{longest}/").host == longest
+    with pytest.raises(Blocked):
+        Guard().check_syntax(f"https://{longest}b/")
 
 
 def test_plain_http_has_its_own_port() -> None:
