@@ -275,6 +275,13 @@ def test_a_secret_is_not_in_the_text_of_an_endpoint() -> None:
     assert "geheim" not in f"{endpoint} {endpoint!r}"
 
 
+def test_of_a_secret_a_hint_is_shown_and_it_opens_where_it_belongs() -> None:
+    """W-02."""
+    secret = model.new_secret()
+    assert model.hint_of(secret) == f"whsec_…{secret[-4:]}"
+    assert model.place_of("usr_1", "whk_1") == "usr_1/whk_1"
+
+
 def kept(number: int, until: datetime | None = None) -> model.Secret:
     return model.Secret(f"key_{number}", f"v1.{number}", "whsec_…", NOW, until)
 
