@@ -233,6 +233,9 @@ def test_what_workers_spent_has_its_price() -> None:
         (paid(RUNNING, spent=1), paid(QUEUED, spent=1), None),
         (paid(RUNNING, spent=1), paid(QUEUED, spent=2), (UNIT, None)),
         (paid(FAILED, spent=1), paid(QUEUED, spent=1), (0, 8_999_999)),
+        # What is there with its end already is told and not refused.
+        (None, paid(SUCCEEDED, spent=1), (UNIT, None)),
+        (paid(FAILED, spent=1), paid(FAILED, spent=2), (UNIT, None)),
         (None, job(), None),
     ],
 )

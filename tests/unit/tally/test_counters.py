@@ -70,7 +70,7 @@ def test_the_fake_counts_once_and_knows_its_counters() -> None:
     with pytest.raises(KeyError, match="misspelt"):
         tally.add("evt_1", NOW, {"misspelt": 1})
     assert tally.add("evt_1", NOW, {"edit_accepted": 1})
-    assert not tally.add("evt_1", NOW, {"edit_accepted": 1})
+    assert tally.add("evt_1", NOW, {"edit_accepted": 1}) is False
     assert tally.open() == {Kind.EDIT: 1}
     hour = hour_of(NOW)
     assert list(tally.hours(hour, hour + HOUR)) == [Span(hour, {"edit_accepted": 1})]

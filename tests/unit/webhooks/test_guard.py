@@ -332,6 +332,7 @@ LOCAL = Guard(allow_local=True, own=("http://127.0.0.1:8000",))
     "url",
     [
         "http://127.0.0.1:9999/hook",
+        "http://127.255.255.255:9999/",
         "http://localhost:9999/",
         "https://127.0.0.1:9999/",
         "http://[::1]:9999/",

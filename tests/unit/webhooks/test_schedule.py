@@ -126,10 +126,11 @@ def test_an_attempt_of_the_plan_leads_to_the_next(
 )
 def test_an_attempt_that_a_person_asked_for_changes_no_plan(status: Status, outcome: Outcome, expected: Status) -> None:
     """T-06, W-19."""
-    before = delivery(status=status, planned=3, version=4)
+    earlier = Attempt(1, "plan-1", Trigger.PLAN, NOW, BAD)
+    before = delivery(status=status, planned=3, attempts=(earlier,), version=4)
     after = attempted(before, errand(manual="req_1"), NOW, outcome, NOW + SECOND, 0.5)
-    attempt = Attempt(1, "req_1", Trigger.MANUAL, NOW, outcome, before.next_attempt_at)
-    assert after == replace(before, status=expected, attempts=(attempt,), version=5)
+    attempt = Attempt(2, "req_1", Trigger.MANUAL, NOW, outcome, before.next_attempt_at)
+    assert after == replace(before, status=expected, attempts=(earlier, attempt), version=5)
 
 
 def test_what_is_still_to_be_done() -> None:
