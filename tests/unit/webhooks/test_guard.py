@@ -216,6 +216,7 @@ def target(url: str = "https://hooks.example.com/x") -> Target:
         "https://127。0。0。1/",
         "https://exa mple.com/",
         "https://example.com/a b",
+        "https://example.com/é",
         "https://example.com/\r\nHost: evil",
         "https://example.com\t/",
         " https://example.com/",
@@ -267,6 +268,7 @@ def test_a_spelling_that_could_reach_elsewhere_is_refused(url: str) -> None:
         ("https://hooks.example.com", Target("https", "hooks.example.com", 443, "/")),
         ("HTTPS://Hooks.Example.COM/A?b=C", Target("https", "hooks.example.com", 443, "/A?b=C")),
         ("https://example.com:443/", Target("https", "example.com", 443, "/")),
+        ("https://example.com/X", Target("https", "example.com", 443, "/X")),
         ("https://example.com:8443/a%20b;c", Target("https", "example.com", 8443, "/a%20b;c")),
         ("https://xn--bcher-kva.example/", Target("https", "xn--bcher-kva.example", 443, "/")),
         ("https://my_hooks.example.com/?a=1&b=2", Target("https", "my_hooks.example.com", 443, "/?a=1&b=2")),
@@ -372,6 +374,13 @@ def test_on_the_laptop_a_name_over_http_must_lead_to_loopback() -> None:
             LOCAL.vet(plain, answering(elsewhere))
 
 
+def test_the_field_is_that_of_a_callback_where_none_is_named() -> None:
+    """T-06."""
+    with pytest.raises(Blocked) as refused:
+        Guard().check_syntax("ftp://example.com/")
+    assert [field.field for field in refused.value.fields] == ["callback_url"]
+
+
 def test_a_name_has_at_most_253_characters() -> None:
     """T-06."""
     longest = ".".join(["a" * 63] * 3 + ["b" * 61])
@@ -397,6 +406,25 @@ def test_our_own_origin_is_refused_on_the_laptop(url: str) -> None:
     """S-08: no loop."""
     with pytest.raises(Blocked, match="itself"):
         LOCAL.check_syntax(url)
+
+
+def test_another_service_of_the_laptop_is_not_ourselves() -> None:
+    """T-06: where we are loopback ourselves, whatever is elsewhere may be called; and the other way round."""
+    here = Guard(allow_local=True, own=("https://127.0.0.1",))
+    elsewhere = here.check_syntax("https://hooks.example.com/")
+    assert here.vet(elsewhere, answering(["8.8.8.8"]))
+    with pytest.raises(Blocked, match="itself"):
+        here.vet(elsewhere, answering(["127.0.0.1"]))
+    with pytest.raises(Blocked, match="itself"):
+        Guard(allow_local=True, own=("http://[::1]:8000",)).check_syntax("http://localhost:8000/")
+    named = Guard(allow_local=True, own=("https://speech.example.com",))
+    for url in ("https://127.0.0.1/", "https://localhost/", "https://hooks.example.com/"):
+        assert named.vet(named.check_syntax(url), answering(["127.0.0.1"]))
+    both = Guard(own=("https://one.example.com:8443", "https://two.example.com"))
+    assert both.check_syntax("https://one.example.com/")
+    for url in ("https://one.example.com:8443/", "https://two.example.com/"):
+        with pytest.raises(Blocked, match="itself"):
+            both.check_syntax(url)
 
 
 def test_our_own_origin_is_refused_in_the_cloud_and_behind_another_name() -> None:
