@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from antiphon.platform.table import Row, Table
 from antiphon.speech.model import Kind
 from antiphon.tally.dynamo import DynamoTally
 from antiphon.tally.memory import MemoryTally
@@ -68,6 +69,17 @@ def test_a_counter_that_nobody_knows_is_refused(tally: Tally) -> None:
     with pytest.raises(KeyError):
         tally.add("evt_1", NOW, {"misspelt": 1})
     assert list(tally.hours(NOW - timedelta(days=1), NOW + timedelta(days=1))) == []
+
+
+def test_counters_are_kept_for_400_days_and_repeats_are_known_for_two(table: Table) -> None:
+    """T-06."""
+    tally = DynamoTally(table)
+    assert tally.add("evt_1", NOW, {"speech_accepted": 1})
+    rows = table.bind(Row)
+    hour, counted = rows.get("tally#2026-11", "30T22"), rows.get("counted#evt_1", "counted")
+    assert (hour.row, hour.ttl) == ("tally", int((NOW + timedelta(days=400)).timestamp()))
+    assert (counted.row, counted.ttl) == ("counted", int((NOW + timedelta(days=2)).timestamp()))
+    assert rows.get("tally#open", "open").row == "open"
 
 
 def test_hours_of_a_day_are_laid_together() -> None:

@@ -420,6 +420,7 @@ def test_another_service_of_the_laptop_is_not_ourselves() -> None:
     named = Guard(allow_local=True, own=("https://speech.example.com",))
     for url in ("https://127.0.0.1/", "https://localhost/", "https://hooks.example.com/"):
         assert named.vet(named.check_syntax(url), answering(["127.0.0.1"]))
+    assert Guard(allow_local=True, own=("http://10.0.0.1:8000",)).check_syntax("http://127.0.0.1:8000/")
     both = Guard(own=("https://one.example.com:8443", "https://two.example.com"))
     assert both.check_syntax("https://one.example.com/")
     for url in ("https://one.example.com:8443/", "https://two.example.com/"):
