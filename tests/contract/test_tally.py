@@ -65,6 +65,14 @@ def test_a_span_of_months_is_read_in_order_and_its_end_is_left_out(tally: Tally)
     assert list(tally.hours(moments[-1], moments[-1])) == []
 
 
+def test_an_end_within_a_month_cuts_that_month_and_no_other(tally: Tally) -> None:
+    """T-06."""
+    moments = [at(2026, 10, 31, 23), at(2026, 11, 1), at(2026, 11, 2, 5), at(2026, 11, 20)]
+    for number, moment in enumerate(moments):
+        tally.add(f"evt_{number}", moment, {"tokens": 1})
+    assert [span.at for span in tally.hours(at(2026, 10, 1), moments[2])] == moments[:2]
+
+
 def test_a_counter_that_nobody_knows_is_refused(tally: Tally) -> None:
     with pytest.raises(KeyError):
         tally.add("evt_1", NOW, {"misspelt": 1})
