@@ -18,7 +18,6 @@ PATHS = frozenset(
 )
 _BELOW = ("/v1/webhook_endpoints", "/v1/webhook_event_types")
 _TYPES = {
-    401: "authentication_error",
     403: "permission_error",
     429: "rate_limit_error",
 }
@@ -46,7 +45,7 @@ def status_of(error: AntiphonError) -> int:
 
 
 def type_of(status: int) -> str:
-    """OpenAI has none of its own for what is not there."""
+    """OpenAI has none of its own for a key that is wrong and for what is not there."""
     return _TYPES.get(status) or ("invalid_request_error" if status < 500 else "server_error")
 
 
