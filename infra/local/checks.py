@@ -94,7 +94,9 @@ STAGES: tuple[tuple[Lane, ...], ...] = (
             _plain("images"),
         ),
     ),
-    ((_plain("e2e"),), (_plain("browser"),)),
+    # Each keeps both cores busy, and people do not wait for ever.
+    ((_plain("e2e"),),),
+    ((_plain("browser"),),),
 )
 """One after another; the lanes of each beside each other, and the suites of a lane one after another."""
 SUITES = tuple(suite for stage in STAGES for lane in stage for suite in lane)
