@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 NO_TESTS_COLLECTED = 5
 Show = Callable[[str], object]
+T = TypeVar("T")
 ENGINES_PYTHON = str(ROOT / ".venvs/engines/bin/python")
 # That of formats needs soundfile, which Kokoro's environment has.
 TORCH_TESTS = ("tests/engines/test_whisperx.py", "tests/engines/test_kokoro.py", "tests/engines/test_formats.py")
@@ -65,6 +66,13 @@ class Suite:
         return [folder for folder in folders if (ROOT / folder).exists()]
 
 
+Lane = tuple[Suite, ...]
+
+
+def _alone(suite: Suite) -> tuple[Lane, ...]:
+    return ((suite,),)
+
+
 def _plain(name: str) -> Suite:
     return Suite(name, (f"tests/{name}",))
 
@@ -77,14 +85,15 @@ def _torch(path: str) -> Suite:
 # They compute, on one core each; what a file shares is made once.
 TWO = ("-n", "2", "--dist", "loadfile")
 WHISPERX, KOKORO, FORMATS = (_torch(path) for path in TORCH_TESTS)
-Lane = tuple[Suite, ...]
 STAGES: tuple[tuple[Lane, ...], ...] = (
     # Tests of the worker wait for its threads, most others compute.
-    ((Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",))),),),
-    ((Suite("contract", ("tests/contract", *TWO)),),),
-    ((Suite("infra", ("tests/infra", *TWO)),),),
-    ((Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2")),),),
-    ((Suite("integration", ("tests/integration", *TWO)),),),
+    _alone(
+        Suite("unit", ("tests/unit",), beside=(("tests/unit/platform", "tests/unit/webhooks"), ("tests/unit/work",)))
+    ),
+    _alone(Suite("contract", ("tests/contract", *TWO))),
+    _alone(Suite("infra", ("tests/infra", *TWO))),
+    _alone(Suite("properties", ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "2"))),
+    _alone(Suite("integration", ("tests/integration", *TWO))),
     (
         (KOKORO,),
         (
@@ -95,8 +104,8 @@ STAGES: tuple[tuple[Lane, ...], ...] = (
         ),
     ),
     # Each keeps both cores busy, and people do not wait for ever.
-    ((_plain("e2e"),),),
-    ((_plain("browser"),),),
+    _alone(_plain("e2e")),
+    _alone(_plain("browser")),
 )
 """One after another; the lanes of each beside each other, and the suites of a lane one after another."""
 SUITES = tuple(suite for stage in STAGES for lane in stage for suite in lane)
@@ -118,46 +127,26 @@ def lint() -> int:
 
 
 def run(suite: Suite, show: Show) -> tuple[int, str]:
-    """Run pytest over one suite; return the status of the first process that failed, and the closing line of each.
-
-    The output of the first process is shown as it comes, that of the others when they have ended.
-    """
+    """Run pytest over one suite; return the status of the first process that failed, and the closing line of each."""
     environment = {**os.environ, **suite.environment}
     # Containers forbid bytecode by it; some thirty processes would each compile all that they import.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    first, *others = suite.commands
-    with ExitStack() as opened:
-        beside = []
-        for command in others:
-            output = opened.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
-            beside.append((opened.enter_context(_started(command, environment, output)), output))
-        statuses, closings = [], []
-        process = opened.enter_context(_started(first, environment, subprocess.PIPE))
-        assert process.stdout is not None
-        closings.append(_shown(process.stdout, show))
-        statuses.append(process.wait())
-        for process, output in beside:
-            statuses.append(process.wait())
-            output.seek(0)
-            closings.append(_shown(output, show))
-    failures = [status for status in statuses if status not in (0, NO_TESTS_COLLECTED)]
-    return next(iter(failures), 0), " + ".join(closings)
+    done = beside([partial(_process, command, environment) for command in suite.commands], show)
+    failures = [status for status, _ in done if status not in (0, NO_TESTS_COLLECTED)]
+    return next(iter(failures), 0), " + ".join(closing for _, closing in done)
 
 
-def _started(command: list[str], environment: Mapping[str, str], output: IO[str] | int) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=output, stderr=subprocess.STDOUT)
-
-
-def _shown(lines: Iterable[str], show: Show) -> str:
+def _process(command: list[str], environment: Mapping[str, str], show: Show) -> tuple[int, str]:
+    """Its status, and the last line that it said."""
     closing = ""
-    for line in lines:
-        show(line)
-        closing = line.strip() or closing
-    return closing
-
-
-def _now(text: str) -> None:
-    print(text, end="", flush=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            show(line)
+            closing = line.strip() or closing
+    return process.returncode, closing
 
 
 def run_lane(lane: Iterable[Suite], show: Show) -> list[tuple[int, str]]:
@@ -170,17 +159,20 @@ def run_lane(lane: Iterable[Suite], show: Show) -> list[tuple[int, str]]:
     return found
 
 
-def run_stage(lanes: Sequence[Iterable[Suite]]) -> list[tuple[int, str]]:
-    """All lanes at once. What the first one says is shown as it comes, that of the others when all have ended."""
-    first, *others = lanes
+def beside(works: Sequence[Callable[[Show], T]], show: Show) -> list[T]:
+    """All at once. What the first one says is shown as it comes, that of the others when all have ended."""
+    first, *others = works
     kept: list[list[str]] = [[] for _ in others]
-    with ThreadPoolExecutor(len(lanes)) as threads:
-        beside = [threads.submit(run_lane, lane, said.append) for lane, said in zip(others, kept, strict=True)]
-        found = run_lane(first, _now)
-        found += [each for lane in beside for each in lane.result()]
+    with ThreadPoolExecutor(len(works)) as threads:
+        running = [threads.submit(work, said.append) for work, said in zip(others, kept, strict=True)]
+        found = [first(show), *(each.result() for each in running)]
     for said in kept:
-        _now("".join(said))
+        show("".join(said))
     return found
+
+
+def _now(text: str) -> None:
+    print(text, end="", flush=True)
 
 
 def main(names: Sequence[str]) -> int:
@@ -191,7 +183,7 @@ def main(names: Sequence[str]) -> int:
     for stage in STAGES:
         wanted = [[suite for suite in lane if _is_wanted(suite, names)] for lane in stage]
         if lanes := [lane for lane in wanted if lane]:
-            found += run_stage(lanes)
+            found += chain.from_iterable(beside([partial(run_lane, lane) for lane in lanes], _now))
     print("\n".join(closing for _, closing in found))
     return next((status for status, _ in found if status), 0)
 

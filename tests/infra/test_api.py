@@ -34,6 +34,21 @@ RESPONSES = [
     "DEFAULT_4XX",
     "DEFAULT_5XX",
 ]
+STREAMED = {
+    "GET /v1/models",
+    "GET /v1/audio/voices",
+    "POST /v1/audio/speech",
+    "POST /v1/audio/transcriptions",
+    "POST /v1/audio/translations",
+    "POST /v1/chat/completions",
+    "GET /v1/conversations/{id}/export",
+    "POST /v1/conversations/{id}/export",
+    "POST /v1/conversations/{id}/messages",
+    "POST /v1/conversations/{id}/messages/stream",
+    "GET /v1/transcriptions/{id}/events",
+    "GET /v1/speech/{id}/events",
+}
+"""Routes whose answers come piece by piece."""
 
 
 def methods(system: System) -> Iterator[tuple[str, str, list[dict[str, list[str]]], str]]:
@@ -205,20 +220,7 @@ def test_answers_of_models_stream_and_all_others_come_whole(cloud: System) -> No
                 assert integration["responseTransferMode"] == "STREAM"
                 assert integration["uri"].endswith("/response-streaming-invocations")
                 streaming.add(f"{method.upper()} {path}")
-    assert streaming == {
-        "GET /v1/models",
-        "GET /v1/audio/voices",
-        "POST /v1/audio/speech",
-        "POST /v1/audio/transcriptions",
-        "POST /v1/audio/translations",
-        "POST /v1/chat/completions",
-        "GET /v1/conversations/{id}/export",
-        "POST /v1/conversations/{id}/export",
-        "POST /v1/conversations/{id}/messages",
-        "POST /v1/conversations/{id}/messages/stream",
-        "GET /v1/transcriptions/{id}/events",
-        "GET /v1/speech/{id}/events",
-    }
+    assert streaming == STREAMED
     assert streaming == PASSED_ON, "the laptop's edge streams others"
 
 

@@ -6,7 +6,7 @@ import re
 
 from infra.local.stack import ROOT
 from tests.infra.system import System
-from tests.infra.test_api import methods
+from tests.infra.test_api import STREAMED, methods
 
 LONGEST = 29
 LATE = {
@@ -15,17 +15,7 @@ LATE = {
     "POST /v1/audio/speech": "sound begins with the first sentence, a WAV with the last: decisions/0027",
 }
 """Routes of OpenAI's protocol that wait for a job, as its clients do; `Prefer: respond-async` answers at once."""
-BEGIN_SOON = {
-    "GET /v1/models",
-    "GET /v1/audio/voices",
-    "POST /v1/chat/completions",
-    "GET /v1/conversations/{id}/export",
-    "POST /v1/conversations/{id}/export",
-    "POST /v1/conversations/{id}/messages",
-    "POST /v1/conversations/{id}/messages/stream",
-    "GET /v1/transcriptions/{id}/events",
-    "GET /v1/speech/{id}/events",
-}
+BEGIN_SOON = STREAMED - LATE.keys()
 """Routes that may stream for longer, and begin, or end whole, within a limit of the code."""
 
 

@@ -57,9 +57,8 @@ def _asks_for_patience(error: BaseException) -> bool:
     )
     from pynamodb.exceptions import TransactWriteError
 
-    if isinstance(error, ConnectionClosedError | ConnectTimeoutError | EndpointConnectionError):
-        return True
-    if isinstance(error, ReadTimeoutError | ResponseStreamingError):
+    broken = ConnectionClosedError | ConnectTimeoutError | EndpointConnectionError
+    if isinstance(error, broken | ReadTimeoutError | ResponseStreamingError):
         return True
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
